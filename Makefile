@@ -1,0 +1,59 @@
+# make help lists the targets. Needs: Python 3.11 or newer, make, bash. Java 17 or 21 if there is one.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= $(CURDIR)/.venv
+BIN := $(VENV)/bin
+CUSTOMERS ?= 5000
+export MARKETING_HOME ?= $(CURDIR)/.warehouse
+export DBT_PROFILES_DIR ?= $(CURDIR)
+
+.PHONY: help install build test lint serve docs bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@echo "  MARKETING_HOME=$(MARKETING_HOME) holds the embedded warehouse"
+
+install: $(VENV)/.installed ## create the environment from the lock file
+
+# Build tools first, so that the few source packages build with pinned ones as well.
+$(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
+	@echo "Installing into $(VENV) (a few minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+build: install ## build the warehouse: demo data if there is no data yet, then dbt build
+	@$(BIN)/dbt run-operation generate_demo_data --args '{customers: $(CUSTOMERS), only_if_empty: true}'
+	@$(BIN)/dbt build
+
+test: install ## run every test
+	@$(BIN)/python -m pytest
+
+lint: install ## check the style of Python and SQL
+	@$(BIN)/ruff check src tests/python benchmarks
+	@$(BIN)/ruff format --check src tests/python benchmarks
+	@$(BIN)/sqlfluff lint models
+
+serve: install ## serve the warehouse to BI tools on 127.0.0.1:10000 (JDBC/ODBC) until Ctrl-C
+	@$(BIN)/python -m precision_marketing.server
+
+docs: install ## write dbt's documentation site to target/ and serve it on 127.0.0.1:8080
+	@$(BIN)/dbt docs generate
+	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser
+
+bench: install ## time a build from nothing: make bench CUSTOMERS=5000
+	@$(BIN)/python benchmarks/build.py --customers $(CUSTOMERS)
+
+lock: install ## resolve the dependencies of pyproject.toml anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-strip-extras --quiet --upgrade -o requirements.lock
+
+clean: ## remove build output and the embedded warehouse, keep the environment
+	@rm -rf target logs "$(MARKETING_HOME)"
