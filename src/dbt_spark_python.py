@@ -33,6 +33,7 @@ import datetime as dt
 import decimal
 import functools
 import importlib
+import logging
 import os
 import re
 import shutil
@@ -41,6 +42,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -129,6 +131,7 @@ def _without_vector_module(home: str) -> str:
 # -------------------------------------------------------------------------------------- sessions
 
 _start = threading.Lock()
+_open: list[SparkSession] = []
 
 
 def open_session(parameters: Mapping[str, str]) -> SparkSession:
@@ -139,7 +142,9 @@ def open_session(parameters: Mapping[str, str]) -> SparkSession:
     Raises SparkUnavailable.
     """
     remote = parameters.get("spark.remote")
-    return _connect_session(remote, parameters) if remote else _classic_session(parameters)
+    session = _connect_session(remote, parameters) if remote else _classic_session(parameters)
+    _open.append(session)
+    return session
 
 
 def _connect_session(remote: str, parameters: Mapping[str, str]) -> SparkSession:
@@ -188,6 +193,7 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
 
     os.environ["JAVA_HOME"] = java_home()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # executors need the same modules
+    os.environ.setdefault("PYARROW_IGNORE_TIMEZONE", "1")  # what pandas on Spark asks for
     settings = {"spark.ui.showConsoleProgress": "false", **parameters}
     log = Path(settings.get(OWN_SETTINGS + "driverLog") or os.devnull)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -216,8 +222,7 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
 
 def error_text(error: BaseException) -> str:
     """What an error of Spark says, without the frames of its JVM."""
-    text = str(error).split("\n\nJVM stacktrace:")[0]
-    return "\n".join(line for line in text.splitlines() if not line.startswith("\tat ")).strip()
+    return re.split(r"\n\s*(?:at |JVM stacktrace:|Driver stacktrace:)", str(error))[0].strip()
 
 
 def sql_literal(value: Any) -> str:
@@ -290,6 +295,8 @@ def is_connect(session: SparkSession) -> bool:
 
 def release(session: SparkSession) -> None:
     """Free a session of open_session: a Connect session holds state on the server."""
+    if session in _open:
+        _open.remove(session)
     if is_connect(session):
         session.stop()
 
@@ -325,7 +332,7 @@ class SessionPythonJob:
             )
         session = open_session(self.parameters)
         try:
-            with _cancellable(session):
+            with _cancellable():
                 self._run(compiled_code, session)
         except BaseException as error:  # SystemExit too: a model that exits has not succeeded
             raise DbtRuntimeError(self._traceback(error)) from error
@@ -355,21 +362,24 @@ class SessionPythonJob:
 
     def _traceback(self, error: BaseException) -> str:
         """The traceback from the model's own first frame on, and what Spark says without its JVM."""
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-        kind = type(error).__name__
-        if not frames:  # raised here: the message is meant for the model's author
+        frames = traceback.extract_tb(error.__traceback__)
+        while frames and frames[0].filename != self._path:
+            frames.pop(0)
+        if not frames:  # not raised below the model: what is wrong is its result or configuration
             return error_text(error)
         return "\n".join(
             ["Traceback (most recent call last):"]
             + [line.rstrip() for line in traceback.format_list(frames)]
-            + [f"{kind}: {error_text(error)}"]
+            + [f"{type(error).__name__}: {error_text(error)}"]
         )
 
     def _write(self, frame: DataFrame, target: str, session: SparkSession) -> None:
         config = self.model["config"]
         untyped = [f.name for f in frame.schema.fields if f.dataType.simpleString() == "void"]
         if untyped:
-            raise DbtRuntimeError(f"no type for column(s) {', '.join(untyped)}: cast them, all values are null")
+            raise DbtRuntimeError(
+                f"no type for column(s) {', '.join(untyped)}: cast them, all values are null"
+            )
         writer = frame.write.mode("overwrite").format(config.get("file_format") or "parquet")
         if config.get("file_format") == "delta":
             writer = writer.option("overwriteSchema", "true")
@@ -421,7 +431,7 @@ def to_spark(result: Any, session: SparkSession) -> DataFrame:
 
 # ---------------------------------------------------------------------------------- cancellation
 
-_running: dict[int, SparkSession] = {}  # by thread
+_running: set[int] = set()  # threads in which a Python model runs
 
 
 class Cancelled(BaseException):
@@ -432,13 +442,13 @@ class Cancelled(BaseException):
 
 
 @contextmanager
-def _cancellable(session: SparkSession) -> Iterator[None]:
+def _cancellable() -> Iterator[None]:
     thread = threading.get_ident()
-    _running[thread] = session
+    _running.add(thread)
     try:
         yield
     finally:
-        _running.pop(thread, None)
+        _running.discard(thread)
 
 
 def interrupt(session: SparkSession) -> None:
@@ -452,11 +462,26 @@ def interrupt(session: SparkSession) -> None:
         logger.debug(f"cancelling: {error_text(error)}")
 
 
-def cancel_python_models() -> None:
-    """Stop every running Python model: its Spark jobs, and its Python at the next instruction."""
-    for thread, session in list(_running.items()):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Cancelled))
-        interrupt(session)
+def cancel_everything() -> None:
+    """Stop every session's Spark jobs, and every Python model at its next instruction.
+
+    Goes on in the background until all sessions are released: a statement that is being planned has
+    no job yet that could be stopped.
+    """
+
+    def until_released() -> None:
+        told = set()
+        while _open:
+            for thread in set(_running) - told:
+                told.add(thread)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(Cancelled)
+                )
+            for session in list(_open):
+                interrupt(session)
+            time.sleep(0.2)
+
+    threading.Thread(target=until_released, name="cancelling", daemon=True).start()
 
 
 # ---------------------------------------------------------------------------------- registration
@@ -479,24 +504,24 @@ def register() -> None:
     cancel = SparkAdapter.cancel_open_connections
     job = type("SessionPythonJob", (SessionPythonJob, PythonJobHelper), {})
 
-    SparkAdapter.python_submission_helpers = property(
-        lambda self: {**helpers(self), "session": job}
-    )
+    SparkAdapter.python_submission_helpers = property(lambda self: {**helpers(self), "session": job})
     # A profile that names a Databricks cluster keeps dbt-spark's own default.
     SparkAdapter.default_python_submission_method = property(
         lambda self: default(self) if self.config.credentials.cluster else "session"
     )
 
     def cancel_open_connections(self: SparkAdapter) -> Any:
-        cancel_python_models()
+        cancel_everything()
         return cancel(self)
 
     SparkAdapter.cancel_open_connections = cancel_open_connections
-    _log_python_warnings()
+    _keep_output_dbts()
 
 
-def _log_python_warnings() -> None:
-    """Python's warnings go to dbt's log: a build prints dbt's lines and nothing else."""
+def _keep_output_dbts() -> None:
+    """A build prints dbt's lines and nothing else: Python's warnings go to dbt's log."""
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).disabled = True  # prints as JSON each error that is raised anyway
     if sys.warnoptions:  # asked for with python -W
         return
 

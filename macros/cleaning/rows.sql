@@ -1,0 +1,58 @@
+{#- Raw columns as cleaned text, one per line; null for those the raw table does not have (`absent`). -#}
+{% macro text_columns(columns, absent=[]) -%}
+    {%- for column in columns %}
+        {{ 'cast(null as string)' if column in absent else clean_text(column) }} as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#-
+  Why a row cannot be used, 'column: rule' for each rule it breaks, or null. Expects the cleaned raw text as the struct
+  `raw` beside the typed columns of the same names.
+    required  columns that must not be empty
+    readable  columns that must be of their type unless empty
+    instants  columns that must hold an instant that can have happened
+    allowed   the values a column must have one of, by column
+    others    further rules: the condition under which a row is rejected, by reason
+-#}
+{% macro reject_reason(required=[], readable=[], instants=[], allowed={}, others={}) -%}
+    nullif(concat_ws('; '
+        {%- for column in required %},
+            case when raw.{{ column }} is null then '{{ column }}: missing' end
+        {%- endfor %}
+        {%- for column in readable %},
+            case when raw.{{ column }} is not null and {{ column }} is null then '{{ column }}: unreadable' end
+        {%- endfor %}
+        {%- for column in instants %},
+            case
+                when raw.{{ column }} is null then '{{ column }}: missing'
+                when {{ column }} is null then '{{ column }}: unreadable'
+                when not ({{ is_past(column) }}) then '{{ column }}: impossible date'
+            end
+        {%- endfor %}
+        {%- for column, values in allowed.items() %},
+            case
+                when raw.{{ column }} is null then '{{ column }}: missing'
+                when coalesce({{ column }}, '') not in ('{{ values | join("', '") }}') then '{{ column }}: unknown value'
+            end
+        {%- endfor %}
+        {%- for reason, condition in others.items() %},
+            case when {{ condition }} then '{{ reason }}' end
+        {%- endfor %}
+        ), '')
+{%- endmacro %}
+
+
+{#-
+  Rank of a usable row among those with its key; the row of rank 1 is kept. The raw text itself settles ties, so that
+  the same row wins on every run. Rejected rows are ranked apart.
+-#}
+{% macro row_rank(key, order_by) -%}
+    row_number() over (partition by {{ key }}, _reject_reason is null order by {{ order_by }}, raw)
+{%- endmacro %}
+
+
+{#- How many other usable rows have the same key; on the row that is kept, the number of rows removed. -#}
+{% macro duplicate_rows(key) -%}
+    cast(count(*) over (partition by {{ key }}, _reject_reason is null) - 1 as int)
+{%- endmacro %}

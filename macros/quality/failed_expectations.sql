@@ -1,0 +1,35 @@
+{#- Query of the failed expectations (column message, critical ones first) of the given severities in the newest
+    run of a gate, and of one line more when the gate has never run: no result is no approval. -#}
+{% macro failed_expectations(gate, severities) %}
+with newest_run as (
+    select max(run_at) as run_at from {{ gate }}
+),
+
+failed as (
+    select
+        results.severity,
+        results.message
+    from {{ gate }} as results
+    inner join newest_run on results.run_at = newest_run.run_at
+    where
+        not results.success
+        and results.severity in ('{{ severities | join("', '") }}')
+),
+
+never_run as (
+    select
+        'critical' as severity,
+        'the gate has no results' as message
+    from newest_run
+    where run_at is null
+),
+
+problems as (
+    select * from failed
+    union all
+    select * from never_run
+)
+
+select message from problems
+order by severity, message
+{% endmacro %}

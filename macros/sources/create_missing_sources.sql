@@ -1,0 +1,61 @@
+{#-
+  Before a run: every raw table of the contract exists and has the contract's columns. A missing one is created empty
+  unless var('create_missing_sources') is false. Raises a compilation error that names what is missing.
+-#}
+{% macro create_missing_sources() -%}
+    {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- set missing = [] -%}
+        {%- for table in contract_tables() -%}
+            {%- set relation = load_relation(raw_relation(table)) -%}
+            {%- if relation is none -%}
+                {%- do missing.append(table) -%}
+            {%- else -%}
+                {%- do require_contract(table, relation) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if missing and not var('create_missing_sources') -%}
+            {%- do raise_missing(missing) -%}
+        {%- endif -%}
+        {%- for table in missing -%}
+            {%- do create_empty_raw_table(table) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro raise_missing(tables) -%}
+    {%- for schema in tables | map(attribute='schema') | unique -%}
+        {%- if not adapter.check_schema_exists(none, schema) -%}
+            {%- do exceptions.raise_compiler_error(
+                "The raw database '" ~ schema ~ "' does not exist and create_missing_sources is false."
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do exceptions.raise_compiler_error(
+        'Raw tables are missing and create_missing_sources is false: '
+        ~ tables | map(attribute='relation_name') | join(', ') ~ '.'
+    ) -%}
+{%- endmacro %}
+
+
+{% macro create_empty_raw_table(table) -%}
+    {%- do run_query('create database if not exists ' ~ table.schema) -%}
+    {%- do run_query(
+        'create table ' ~ raw_relation(table) ~ ' (' ~ table.columns | join(' string, ') ~ ' string) using parquet'
+    ) -%}
+{%- endmacro %}
+
+
+{#- Raise an error unless the raw table has the contract's columns; further columns do no harm. -#}
+{% macro require_contract(table, relation) -%}
+    {%- set present = modules.re.findall('(?m)^ [|]-- ([^:]+):', relation.information or '')
+        or adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {%- set present = present | map('lower') | list -%}
+    {%- set absent = table.columns.values()
+        | rejectattr('meta.optional', 'defined') | map(attribute='name') | reject('in', present) | list -%}
+    {%- if absent -%}
+        {%- do exceptions.raise_compiler_error(
+            'Raw table ' ~ relation ~ ' lacks columns of its contract: ' ~ absent | join(', ') ~ '.'
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}

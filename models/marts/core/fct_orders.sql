@@ -1,0 +1,51 @@
+-- depends_on: {{ ref('gate_shop') }}
+with
+
+orders as (
+    select * from {{ ref('stg_shop__orders') }}
+),
+
+order_items as (
+    select * from {{ ref('fct_order_items') }}
+),
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }}
+),
+
+totals as (
+    select
+        order_id,
+        sum(gross_amount) as gross_amount,
+        cast(count(*) as int) as item_count
+    from order_items
+    group by order_id
+),
+
+-- Without a line there is nothing a discount could be taken off.
+valued as (
+    select
+        orders.*,
+        cast(coalesce(totals.gross_amount, 0) as decimal(18, 4)) as gross_amount,
+        cast(if(totals.order_id is null, 0, coalesce(orders.discount_amount, 0)) as decimal(18, 4)) as applied_discount,
+        coalesce(totals.item_count, 0) as item_count
+    from orders
+    left join totals on orders.order_id = totals.order_id
+)
+
+select
+    valued.order_id,
+    customers.customer_id,
+    valued.store_id,
+    valued.channel,
+    valued.status,
+    valued.ordered_at,
+    {{ business_date('valued.ordered_at') }} as order_date,
+    valued.gross_amount,
+    valued.applied_discount as discount_amount,
+    cast(valued.gross_amount - valued.applied_discount as decimal(18, 4)) as net_amount,
+    cast(coalesce(valued.shipping_amount, 0) as decimal(18, 4)) as shipping_amount,
+    valued.item_count,
+    coalesce(valued.status = 'cancelled', false) as is_cancelled
+from valued
+left join customers on valued.customer_id = customers.customer_id

@@ -1,0 +1,90 @@
+with
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }}
+),
+
+orders as (
+    select * from {{ ref('fct_orders') }}
+),
+
+as_of as (
+    select as_of_date from {{ ref('int_as_of') }}
+),
+
+value_groups as (
+    select * from {{ ref('rfm_value_groups') }}
+),
+
+purchases as (
+    select
+        orders.customer_id,
+        min(orders.order_date) as first_order_date,
+        max(orders.order_date) as last_order_date,
+        count(*) as frequency,
+        sum(orders.net_amount) as monetary
+    from orders
+    cross join as_of
+    where not orders.is_cancelled and orders.order_date <= as_of.as_of_date
+    group by orders.customer_id
+),
+
+-- Who never bought is as far from the last purchase as anybody.
+measured as (
+    select
+        customers.customer_id,
+        coalesce(
+            datediff(as_of.as_of_date, purchases.last_order_date),
+            max(datediff(as_of.as_of_date, purchases.last_order_date)) over (),
+            0
+        ) as recency_days,
+        cast(coalesce(purchases.frequency, 0) as int) as frequency,
+        cast(coalesce(purchases.monetary, 0) as decimal(18, 4)) as monetary,
+        purchases.first_order_date,
+        purchases.last_order_date,
+        datediff(as_of.as_of_date, purchases.first_order_date) as tenure_days,
+        as_of.as_of_date
+    from customers
+    cross join as_of
+    left join purchases on customers.customer_id = purchases.customer_id
+),
+
+scored as (
+    select
+        *,
+        {{ quintile_score('recency_days desc') }} as r_score,
+        {{ quintile_score('frequency') }} as f_score,
+        {{ quintile_score('monetary') }} as m_score
+    from measured
+),
+
+compared as (
+    select
+        *,
+        r_score > avg(r_score) over () as recent,
+        f_score > avg(f_score) over () as frequent,
+        m_score > avg(m_score) over () as valuable
+    from scored
+)
+
+select
+    compared.customer_id,
+    compared.recency_days,
+    compared.frequency,
+    compared.monetary,
+    compared.r_score,
+    compared.f_score,
+    compared.m_score,
+    concat(compared.r_score, compared.f_score, compared.m_score) as rfm_cell,
+    value_groups.value_group,
+    compared.first_order_date,
+    compared.last_order_date,
+    compared.tenure_days,
+    cast(compared.monetary / nullif(compared.frequency, 0) as decimal(18, 4)) as average_order_value,
+    coalesce(cast(compared.monetary as double) / greatest(compared.tenure_days, 90) * 365, 0) as clv_12m_simple,
+    compared.as_of_date
+from compared
+inner join value_groups
+    on compared.recent = value_groups.recent
+    and compared.frequent = value_groups.frequent
+    and compared.valuable = value_groups.valuable

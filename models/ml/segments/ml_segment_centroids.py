@@ -1,0 +1,10 @@
+from precision_marketing import segmentation
+
+
+def model(dbt, session):
+    chosen = dbt.ref("ml_segment_selection").where("chosen").toPandas()["k"]
+    strategies = dbt.ref("segment_strategies").toPandas()
+    # No buyers: nothing was chosen, and the segmenter fits no centroid whatever the number.
+    segmenter = segmentation.KMeansSegmenter(int(chosen.max()) if len(chosen) else 1, strategies)
+    segmenter.fit(segmentation.buyer_sample(dbt.ref("customer_rfm")))
+    return segmentation.to_spark(session, segmenter.centroid_table(), segmentation.CENTROID_SCHEMA)

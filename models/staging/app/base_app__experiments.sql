@@ -1,0 +1,42 @@
+{{ config(materialized='view') }}
+
+{%- set columns = [
+    'experiment_id', 'customer_id', 'variant', 'assigned_at',
+] %}
+
+with
+
+raw_rows as (
+    select
+        {{ text_columns(columns) }}
+    from {{ source('app', 'app_experiments') }}
+),
+
+typed as (
+    select
+        struct(*) as raw,
+        experiment_id,
+        customer_id,
+        variant,
+        {{ parse_timestamp('assigned_at') }} as assigned_at
+    from raw_rows
+),
+
+checked as (
+    select
+        *,
+        {{ reject_reason(required=['experiment_id', 'customer_id', 'variant'], instants=['assigned_at']) }} as _reject_reason,
+        {{ raw_row_json('app', 'app_experiments', columns) }} as _raw_row
+    from typed
+)
+
+select
+    experiment_id,
+    customer_id,
+    variant,
+    {{ if_past('assigned_at') }} as assigned_at,
+    _reject_reason,
+    _raw_row,
+    {{ row_rank('experiment_id, customer_id', 'assigned_at') }} as _row_rank,
+    {{ duplicate_rows('experiment_id, customer_id') }} as duplicate_rows
+from checked

@@ -1,0 +1,17 @@
+select
+    customer_id,
+    name_masked,
+    phone_masked,
+    email_masked,
+    id_number_masked,
+    gender,
+    birth_date,
+    province,
+    city,
+    membership_level,
+    membership_expires_at,
+    registered_at,
+    updated_at,
+    duplicate_rows
+from {{ ref('base_crm__customers') }}
+where _reject_reason is null and _row_rank = 1

@@ -1,0 +1,56 @@
+{{ config(materialized='view') }}
+
+{%- set columns = [
+    'order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price', 'description',
+] %}
+
+with
+
+raw_rows as (
+    select
+        {{ text_columns(columns, absent=absent_columns(source('shop', 'shop_order_items'), ['description'])) }}
+    from {{ source('shop', 'shop_order_items') }}
+),
+
+orders as (
+    select order_id as known_order_id
+    from {{ ref('stg_shop__orders') }}
+),
+
+typed as (
+    select
+        struct(*) as raw,
+        order_item_id,
+        order_id,
+        product_id,
+        {{ parse_number('quantity') }} as quantity,
+        {{ parse_number('unit_price') }} as unit_price,
+        description
+    from raw_rows
+),
+
+checked as (
+    select
+        *,
+        {{ reject_reason(
+            required=['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
+            readable=['quantity', 'unit_price'],
+            others={'order_id: unknown order': 'order_id is not null and known_order_id is null'}
+        ) }} as _reject_reason,
+        {{ raw_row_json('shop', 'shop_order_items', columns) }} as _raw_row
+    from typed
+    left join orders on typed.order_id = orders.known_order_id
+)
+
+select
+    order_item_id,
+    order_id,
+    product_id,
+    quantity,
+    unit_price,
+    description,
+    _reject_reason,
+    _raw_row,
+    {{ row_rank('order_item_id', 'order_id') }} as _row_rank,
+    {{ duplicate_rows('order_item_id') }} as duplicate_rows
+from checked

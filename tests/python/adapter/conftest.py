@@ -1,0 +1,35 @@
+"""dbt's own adapter tests, on the engine that --engine names."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import dbt_spark_python
+import harness
+
+pytest_plugins = ["dbt.tests.fixtures.project"]
+dbt_spark_python.register()  # the fixtures of dbt-tests-adapter make an adapter before dbt loads plug-ins
+
+
+@pytest.fixture(scope="session")
+def engine_settings(engine: str, request: pytest.FixtureRequest, tmp_path_factory) -> dict:
+    """The output of profiles.yml for this engine, as a dictionary."""
+    import yaml
+    from jinja2 import Environment
+
+    if engine == "local":
+        os.environ["MARKETING_HOME"] = str(tmp_path_factory.mktemp("local"))
+        os.environ["MARKETING_SHUFFLE_PARTITIONS"] = "2"
+    else:
+        os.environ.update(request.getfixturevalue("spark_cluster").environment)
+    jinja = Environment()
+    jinja.filters["as_number"] = int
+    text = jinja.from_string((harness.ROOT / "profiles.yml").read_text()).render(env_var=os.environ.get)
+    return yaml.safe_load(text)["precision_marketing"]["outputs"][engine]
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target(engine_settings: dict) -> dict:
+    return {key: value for key, value in engine_settings.items() if key != "schema"}

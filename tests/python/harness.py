@@ -1,0 +1,176 @@
+"""What tests start and stop: a Spark cluster of several processes, and dbt as its user calls it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbt_spark_python import java_home
+from precision_marketing import server
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
+DBT = str(Path(sys.executable).with_name("dbt"))
+
+
+def free_port() -> int:
+    """A port of this machine on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def embedded_settings(home: Path) -> dict[str, str]:
+    """The target ``local``'s Spark settings for a warehouse in ``home``, sized for tests."""
+    before = os.environ.get("MARKETING_HOME")
+    os.environ["MARKETING_HOME"] = str(home)
+    try:
+        settings = server.profile_settings(profiles_dir=str(ROOT))
+    finally:
+        os.environ.pop("MARKETING_HOME") if before is None else os.environ.update(MARKETING_HOME=before)
+    return {**settings, "spark.sql.shuffle.partitions": "2", "spark.driver.memory": "2g"}
+
+
+@dataclass
+class Server:
+    """Addresses of one running Spark application."""
+
+    thrift_port: int
+    connect_port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point the targets connect and thrift of profiles.yml at it."""
+        return {
+            "SPARK_CONNECT_URL": f"sc://127.0.0.1:{self.connect_port}",
+            "SPARK_THRIFT_HOST": "127.0.0.1",
+            "SPARK_THRIFT_PORT": str(self.thrift_port),
+        }
+
+    def query(self, sql: str, **configuration: str) -> list[tuple]:
+        """Rows of ``sql``, asked over thrift as a BI tool would."""
+        from pyhive import hive
+
+        connection = hive.connect("127.0.0.1", self.thrift_port, configuration=configuration)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+
+def _stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def serving(settings: dict[str, str], log: Path) -> Iterator[Server]:
+    """A thrift and Spark Connect server with ``settings`` on free ports."""
+    ports = Server(free_port(), free_port())
+    process = server.start(settings, ports.thrift_port, ports.connect_port, log)
+    try:
+        yield ports
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def cluster(home: Path) -> Iterator[Server]:
+    """A standalone master, two workers of one core each, and the server on them."""
+    import pyspark
+
+    spark_class = str(Path(pyspark.__path__[0], "bin", "spark-class"))
+    environment = {**os.environ, "JAVA_HOME": java_home(), "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment["SPARK_DAEMON_MEMORY"] = "256m"
+    home.mkdir(parents=True, exist_ok=True)
+    running: list[subprocess.Popen] = []
+
+    def daemon(kind: str, *arguments: str) -> None:
+        with open(home / f"{kind}{len(running)}.log", "wb") as log:
+            running.append(
+                subprocess.Popen(
+                    [spark_class, f"org.apache.spark.deploy.{kind.lower()}.{kind}", *arguments],
+                    env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                )
+            )  # fmt: skip
+
+    port = free_port()
+    master = f"spark://127.0.0.1:{port}"
+    try:
+        daemon("Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0")
+        deadline = time.monotonic() + 60
+        while not server.is_open(port):
+            assert running[0].poll() is None and time.monotonic() < deadline, "the master did not start"
+            time.sleep(0.1)
+        for number in "12":
+            daemon(
+                "Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1500m",
+                "--work-dir", str(home / f"worker{number}"), master,
+            )  # fmt: skip
+        settings = {**embedded_settings(home), "spark.master": master, "spark.executor.memory": "1200m"}
+        with serving(settings, home / "server.log") as ports:
+            yield ports
+    finally:
+        for process in reversed(running):
+            _stop(process)
+
+
+def run_dbt(
+    *arguments: str, home: Path, project: Path = ROOT, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """``dbt ARGUMENTS`` as a process of its own, with its warehouse, target and logs in ``home``."""
+    result = subprocess.run(
+        [DBT, *arguments],
+        cwd=project,
+        env=dbt_environment(home, **environment),
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    return result
+
+
+def dbt_environment(home: Path, **environment: str) -> dict[str, str]:
+    """Environment variables of a dbt process whose files are all in ``home``."""
+    return {
+        **os.environ,
+        "MARKETING_HOME": str(home),
+        "MARKETING_SHUFFLE_PARTITIONS": "2",
+        "DBT_PROFILES_DIR": str(ROOT),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+        "DBT_USE_COLORS": "false",
+        **environment,
+    }
+
+
+def write_project(folder: Path, files: dict[str, str], **settings: object) -> Path:
+    """A dbt project of its own in ``folder``, on this project's profile."""
+    import yaml
+
+    project = {"name": "example", "version": "1.0.0", "profile": "precision_marketing", **settings}
+    for name, text in {"dbt_project.yml": yaml.safe_dump(project), **files}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Delete ``folder`` and all below it."""
+    shutil.rmtree(folder, ignore_errors=True)
