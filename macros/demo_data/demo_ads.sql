@@ -52,7 +52,7 @@ with shown as (
     lateral view explode(sequence(1, {{ demo_integer('customer_no', 'impressions', 16, 46) }})) as n
 ),
 placed as (
-    select s.*, c.campaign_id, c.channel, c.channel_coefficient, c.conversion_rate, c.channel_cost,
+    select /*+ broadcast(c) */ s.*, c.campaign_id, c.channel, c.channel_coefficient, c.conversion_rate, c.channel_cost,
         date_add(c.starts_on, {{ demo_integer('impression_no', 'shown day', 0, 27) }}) as shown_on,
         least({{ demo_second_of_day('impression_no', 'shown') }}, 85000) as shown_second,
         {{ demo_choice('impression_no', 'device', devices) }} as device_type,

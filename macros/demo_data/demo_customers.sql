@@ -121,14 +121,14 @@ counted as (
 {#- The first and the last order fall on a day of the week that suits: drawn from the calendar's clock over seven days. -#}
 ticks as ({{ demo_clock_ticks() }}),
 weeks as (
-    select c.*,
+    select /*+ broadcast(f, l) */ c.*,
         f.tick_from + cast(floor({{ demo_uniform('customer_no', 'first day') }} * (f.week_tick_to - f.tick_from)) as int) as first_tick,
         l.tick_from + cast(floor({{ demo_uniform('customer_no', 'last day') }} * (l.week_tick_to - l.tick_from)) as int) as last_tick
     from counted as c
     left join demo_truth.calendar as f on f.on_date = least(c.begins_on, c.ends_on)
     left join demo_truth.calendar as l on l.on_date = greatest(c.entry_on, date_sub(c.ends_on, 3))
 )
-select w.customer_no, w.customer_id, w.segment, w.taste_group, w.gender, w.birth_date, w.city_no, w.membership_level,
+select /*+ broadcast(f, l, c) */ w.customer_no, w.customer_id, w.segment, w.taste_group, w.gender, w.birth_date, w.city_no, w.membership_level,
     w.tenure_years_at_entry, w.is_dissatisfied, w.log_hazard_ratio, w.registered_on, w.entry_on, w.is_churned,
     case when w.is_churned then w.ends_on end, w.order_count,
     case when w.order_count > 0 then case when w.order_count = 1 then l.on_date else least(f.on_date, l.on_date) end end,
@@ -170,7 +170,7 @@ substr('10X98765432', ({% for weight in weights %}cast(substr({{ digits }}, {{ l
 {%- set roads = ['中山路', '人民路', '解放路', '建设路', '和平路', '新华路', '长江路', '文化路'] -%}
 with cities as ({{ demo_city_rows() }}),
 drawn as (
-    select t.customer_no, t.customer_id, t.birth_date, t.membership_level, t.registered_on, c.province, c.city,
+    select /*+ broadcast(c) */ t.customer_no, t.customer_id, t.birth_date, t.membership_level, t.registered_on, c.province, c.city,
         concat({{ demo_element('t.customer_no', 'surname', surnames) }},
             case when t.gender = 'female' then {{ demo_element('t.customer_no', 'given name', female_names) }} else {{ demo_element('t.customer_no', 'given name', male_names) }} end) as name,
         {{ demo_phone('t.customer_no') }} as phone,
@@ -197,7 +197,7 @@ from drawn
 {#- One row per customer, purpose and channel; the newer record of those who changed their mind follows as a second one. -#}
 {%- macro demo_consent_rows(demo) -%}
 with consents as (
-    select t.customer_no, t.customer_id, t.registered_on, c.purpose, c.channel,
+    select /*+ broadcast(c) */ t.customer_no, t.customer_id, t.registered_on, c.purpose, c.channel,
         {{ demo_uniform('customer_no, purpose, channel', 'consent') }} < c.agree as is_granted
     from demo_truth.customer_truth as t
     cross join (select * from {{ demo_values(demo_consents()) }} as c(purpose, channel, agree)) as c

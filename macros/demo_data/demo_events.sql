@@ -94,7 +94,7 @@ tiered as (
     from focused
 ),
 chosen as (
-    select e.visitor_no, e.session_no, e.event_no, e.event_id, e.customer_no, e.customer_id, e.home_latitude, e.home_longitude, e.event_type,
+    select /*+ broadcast(c) */ e.visitor_no, e.session_no, e.event_no, e.event_id, e.customer_no, e.customer_id, e.home_latitude, e.home_longitude, e.event_type,
         e.started_on, e.started_second, e.is_anonymous, e.device_type, e.dirt,
         case when is_focus and kind = 'order' then {{ demo_chosen_product('visitor_no, 1', 'line product') }}
             when is_focus then {{ demo_chosen_product('visitor_no, session_no', 'session product') }}
@@ -103,7 +103,7 @@ chosen as (
     inner join demo_truth.product_choice as c
         on c.taste_group = e.taste_group and c.gender = e.gender and c.price_tier = e.price_tier and c.month_no = e.month_no
 )
-select c.event_id, c.customer_id, c.is_anonymous, concat('A', cast(c.customer_no * 31 + 7 as string)) as anonymous_id, c.event_type,
+select /*+ broadcast(p) */ c.event_id, c.customer_id, c.is_anonymous, concat('A', cast(c.customer_no * 31 + 7 as string)) as anonymous_id, c.event_type,
     case when c.event_type not in ('search', 'login') then p.product_id end as product_id,
     case when c.event_type <> 'login' then p.category end as category,
     c.started_on as occurred_on,

@@ -35,7 +35,7 @@ from items {{ demo_copies() }}
 {%- macro demo_experiment_rows(demo) -%}
 with experiments as (select * from {{ demo_values(demo_experiments()) }} as e(experiment_id, days_before_end, extra_order_probability)),
 active as (
-    select t.*, e.experiment_id, e.extra_order_probability,
+    select /*+ broadcast(e) */ t.*, e.experiment_id, e.extra_order_probability,
         date_sub(date_add(date'{{ demo.end }}', {{ demo_integer('t.customer_no, e.experiment_id', 'assigned day', 0, 2) }}), e.days_before_end) as assigned_on
     from demo_truth.customer_truth as t cross join experiments as e
 )
@@ -54,14 +54,14 @@ where first_order_on < assigned_on and last_order_on >= date_add(assigned_on, {{
 {%- set funnel = demo_funnel() -%}
 with ticks as ({{ demo_clock_ticks() }}),
 numbered as (
-    select t.*, n, f.tick_from + cast(floor({{ demo_uniform('customer_no, n', 'order day') }} * (l.tick_to - f.tick_from)) as int) as tick
+    select /*+ broadcast(f, l) */ t.*, n, f.tick_from + cast(floor({{ demo_uniform('customer_no, n', 'order day') }} * (l.tick_to - f.tick_from)) as int) as tick
     from demo_truth.customer_truth as t
     inner join demo_truth.calendar as f on f.on_date = t.first_order_on
     inner join demo_truth.calendar as l on l.on_date = t.last_order_on
     lateral view explode(sequence(1, order_count)) as n
 ),
 base as (
-    select customer_no * 1000 + n as order_no, 'base' as kind, customer_no, customer_id, segment, taste_group, gender, city_no, home_latitude, home_longitude, registered_on,
+    select /*+ broadcast(ticks) */ customer_no * 1000 + n as order_no, 'base' as kind, customer_no, customer_id, segment, taste_group, gender, city_no, home_latitude, home_longitude, registered_on,
         case n when order_count then last_order_on when 1 then first_order_on else ticks.on_date end as ordered_on,
         {{ demo_second_of_day('customer_no, n', 'order second') }} as ordered_second,
         n > 1 and n < order_count as may_fail, cast(null as int) as campaign_no
@@ -133,12 +133,12 @@ with lines as (
     select *, {{ demo_price_tier('order_no, n', 'line tier') }} as price_tier from ({{ demo_order_line_rows() }}) as keys
 ),
 chosen as (
-    select l.order_no, l.order_id, l.order_item_id, l.n, l.month_no, l.dirt, {{ demo_chosen_product('order_no, n', 'line product') }} as product_no
+    select /*+ broadcast(c) */ l.order_no, l.order_id, l.order_item_id, l.n, l.month_no, l.dirt, {{ demo_chosen_product('order_no, n', 'line product') }} as product_no
     from lines as l
     inner join demo_truth.product_choice as c
         on c.taste_group = l.taste_group and c.gender = l.gender and c.price_tier = l.price_tier and c.month_no = l.month_no
 )
-select c.order_item_id, c.order_id, p.product_id, p.unit_price,
+select /*+ broadcast(p) */ c.order_item_id, c.order_id, p.product_id, p.unit_price,
     {{ demo_choice('c.order_no, c.n', 'quantity', [[1, 0.8], [2, 0.16], [3, 0.04]]) }} as quantity, c.dirt
 from chosen as c
 inner join demo_truth.product_prices as p on p.product_no = c.product_no and p.month_no = c.month_no

@@ -1,6 +1,8 @@
 {#- Fills the raw tables with made-up data whose truth is known, and writes that truth to the database demo_truth:
     dbt run-operation generate_demo_data --args '{customers: 5000}'
-    The same arguments give the same rows on every engine. See docs/demo_data.md. -#}
+    The same arguments give the same rows on every engine. See docs/demo_data.md.
+    Small tables are joined with a broadcast hint: Spark takes the size of an exploded table for that of the table before,
+    and would broadcast the millions of rows instead. -#}
 {%- macro generate_demo_data(customers=5000, end_date='2025-06-30', months=18, force=false, only_if_empty=false) -%}
 {%- if execute -%}
 {%- set demo = demo_settings(customers, end_date, months) -%}

@@ -1,14 +1,23 @@
 {#
-  Publish what this run approved: a view in the target's schema on each mart that was built without an
-  error and none of whose tests failed. A mart that failed, or was skipped because a gate upstream failed,
-  keeps the view it had. Only `dbt build` tests what it builds, so only `dbt build` publishes.
+  Publish what this run approved: a view in the target's schema on each mart that was built without an error, all of
+  whose own tests ran and passed, and that no other test found wrong. A mart that failed, or was skipped because a gate
+  upstream failed, keeps the view it had; so does one that was built without its tests.
 #}
 {% macro publish(results) %}
   {%- if execute and flags.WHICH == 'build' -%}
+    {%- set passed = [] -%}
     {%- set failed = [] -%}
-    {%- for result in results if result.node.resource_type in ('test', 'unit_test') and result.status in ('fail', 'error', 'skipped') -%}
-      {%- do failed.extend(result.node.depends_on.nodes) -%}
+    {%- for result in results if result.node.resource_type in ('test', 'unit_test') -%}
+      {%- if result.status in ('pass', 'success', 'warn') -%}
+        {%- do passed.append(result.node.unique_id) -%}
+      {%- else -%}
+        {%- do failed.extend(result.node.depends_on.nodes) -%}
+      {%- endif -%}
     {%- endfor -%}
+    {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.unique_id not in passed -%}
+      {%- do failed.append(test.attached_node) -%}
+    {%- endfor -%}
+
     {%- do run_query('create database if not exists ' ~ target.schema) -%}
     {%- for result in results
         if result.node.resource_type == 'model' and result.status == 'success'

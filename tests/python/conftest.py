@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import harness
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A built demo warehouse: its MARKETING_HOME, and what the build printed."""
+
+    home: Path
+    output: str
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,13 +34,23 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]:
-    """A master, two workers and a server; those of the calling process where it names them."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The default demo, generated and built as ``make build`` does, on the target local."""
+    home = tmp_path_factory.mktemp("demo")
+    arguments = "{customers: 5000, only_if_empty: true}"
+    generated = harness.run_dbt("run-operation", "generate_demo_data", "--args", arguments, home=home)
+    return Demo(home, generated.stdout + harness.run_dbt("build", home=home).stdout)
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[harness.Server]:
+    """A master, two workers and a server on the demo's warehouse; the caller's where it names them."""
     if "SPARK_CONNECT_URL" in os.environ and "SPARK_THRIFT_PORT" in os.environ:
         connect_port = int(os.environ["SPARK_CONNECT_URL"].rpartition(":")[2])
         yield harness.Server(int(os.environ["SPARK_THRIFT_PORT"]), connect_port)
     else:
-        with harness.cluster(tmp_path_factory.mktemp("cluster")) as server:
+        home = request.getfixturevalue("demo").home
+        with harness.cluster(tmp_path_factory.mktemp("cluster"), home) as server:
             yield server
 
 

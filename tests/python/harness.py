@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -89,18 +88,21 @@ def serving(settings: dict[str, str], log: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def cluster(home: Path) -> Iterator[Server]:
-    """A standalone master, two workers of one core each, and the server on them."""
+def cluster(work: Path, home: Path) -> Iterator[Server]:
+    """A standalone master, two workers of one core each, and the server on them.
+
+    ``work`` takes their logs and scratch files; the warehouse that they serve is the one in ``home``.
+    """
     import pyspark
 
     spark_class = str(Path(pyspark.__path__[0], "bin", "spark-class"))
     environment = {**os.environ, "JAVA_HOME": java_home(), "SPARK_LOCAL_IP": "127.0.0.1"}
     environment["SPARK_DAEMON_MEMORY"] = "256m"
-    home.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     running: list[subprocess.Popen] = []
 
     def daemon(kind: str, *arguments: str) -> None:
-        with open(home / f"{kind}{len(running)}.log", "wb") as log:
+        with open(work / f"{kind}{len(running)}.log", "wb") as log:
             running.append(
                 subprocess.Popen(
                     [spark_class, f"org.apache.spark.deploy.{kind.lower()}.{kind}", *arguments],
@@ -119,10 +121,10 @@ def cluster(home: Path) -> Iterator[Server]:
         for number in "12":
             daemon(
                 "Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1500m",
-                "--work-dir", str(home / f"worker{number}"), master,
+                "--work-dir", str(work / f"worker{number}"), master,
             )  # fmt: skip
         settings = {**embedded_settings(home), "spark.master": master, "spark.executor.memory": "1200m"}
-        with serving(settings, home / "server.log") as ports:
+        with serving(settings, work / "server.log") as ports:
             yield ports
     finally:
         for process in reversed(running):
@@ -169,8 +171,3 @@ def write_project(folder: Path, files: dict[str, str], **settings: object) -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
-
-
-def remove(folder: Path) -> None:
-    """Delete ``folder`` and all below it."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -171,3 +171,29 @@ def test_warehouse_in_use_and_port_taken(tmp_path: Path) -> None:
             again.stderr
             == f"error: port {running.thrift_port} on 127.0.0.1 is taken: choose another, or stop what has it\n"
         )
+
+
+def test_the_run_after_a_killed_one_heals(home: Path, tmp_path: Path) -> None:
+    """Files that a killed run wrote, and that no table owns, are overwritten."""
+    model = "{{ config(materialized='table', file_format='parquet') }} select id from range({{ var('rows') }})"
+    project = harness.write_project(tmp_path, {"models/killed.sql": model}, vars={"rows": 5})
+    process = subprocess.Popen(
+        [harness.DBT, "run", "--vars", "{rows: 100000000000}"], cwd=project, env=harness.dbt_environment(home),
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    table = home / "warehouse" / "marketing.db" / "killed"
+    try:
+        while not list(table.rglob("*.parquet")):
+            assert process.poll() is None, "the run ended by itself"
+            time.sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+    result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
+    while "another process has its metastore open" in result.stdout:  # the JVM notices within a second or two
+        result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
+    harness.run_dbt("run", home=home, project=project)
+    count = harness.run_dbt(
+        "--quiet", "show", "--inline", "select count(*) as n from {{ ref('killed') }}", home=home, project=project
+    )
+    assert re.search(r"\|\s+5 \|", count.stdout), count.stdout

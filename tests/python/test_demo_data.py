@@ -456,7 +456,7 @@ def test_seasonality(query):
 
 KEYS = {
     "crm_customers": "customer_id",
-    "crm_consents": "concat(customer_id, '|', purpose, '|', lower(trim(channel)), '|', substr(recorded_at, 1, 10))",
+    "crm_consents": "concat_ws('|', customer_id, purpose, lower(trim(channel)), substr(recorded_at, 1, 10))",
     "crm_service_tickets": "ticket_id",
     "shop_products": "product_id",
     "shop_orders": "order_id",

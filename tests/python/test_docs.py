@@ -15,6 +15,7 @@ PAGES = sorted(
     [*harness.ROOT.glob("*.md"), *harness.ROOT.glob("docs/*.md"), *harness.ROOT.glob("benchmarks/*.md")]
 )
 FOLDERS = "models|macros|seeds|src|tests|docs|expectations|benchmarks|analyses"
+VARIABLE = r"\b(?:MARKETING|SPARK)_[A-Z_]+\b"
 MADE_BY_A_RUN = ("benchmarks/results/",)
 
 
@@ -31,17 +32,21 @@ def described_nodes(manifest: dict) -> list[dict]:
     return [node for node in nodes if node["resource_type"] in ("model", "seed", "source")]
 
 
+def published(manifest: dict) -> list[dict]:
+    """The models that BI tools see."""
+    return [node for node in manifest["nodes"].values() if node["config"].get("meta", {}).get("published")]
+
+
 def undescribed(manifest: dict) -> list[str]:
-    """What lacks a description: tables, and columns as table.column. A table without columns is named as one."""
+    """Tables and columns without a description; a table that lists no columns as table.*"""
     found = []
     for node in described_nodes(manifest):
         if not node["description"].strip():
             found.append(node["name"])
         if not node["columns"]:
             found.append(f"{node['name']}.*")
-        found += [
-            f"{node['name']}.{name}" for name, c in node["columns"].items() if not c["description"].strip()
-        ]
+        columns = node["columns"].values()
+        found += [f"{node['name']}.{c['name']}" for c in columns if not c["description"].strip()]
     return sorted(found)
 
 
@@ -74,9 +79,8 @@ def test_what_is_missing_is_found(manifest: dict) -> None:
 
 
 def test_published_tables_say_which_type_a_column_has(manifest: dict) -> None:
-    published = [n for n in manifest["nodes"].values() if n["config"].get("meta", {}).get("published")]
-    assert published
-    for node in published:
+    assert published(manifest)
+    for node in published(manifest):
         assert node["config"]["contract"]["enforced"], node["name"]
         assert all(column["data_type"] for column in node["columns"].values()), node["name"]
 
@@ -85,16 +89,27 @@ def test_the_overview_of_dbts_documentation_is_ours(manifest: dict) -> None:
     assert "doc.precision_marketing.__overview__" in manifest["docs"]
 
 
+def test_the_site_shows_the_columns_that_there_are(
+    manifest: dict, spark_cluster: harness.Server, tmp_path
+) -> None:
+    """dbt docs generate: what is described is what the tables have, in every layer."""
+    harness.run_dbt("docs", "generate", "--target", "connect", home=tmp_path, **spark_cluster.environment)
+    assert (tmp_path / "target" / "index.html").is_file()
+    catalog = json.loads((tmp_path / "target" / "catalog.json").read_text())
+    tables = {**catalog["nodes"], **catalog["sources"]}
+    for node in described_nodes(manifest):
+        required = {name for name, c in node["columns"].items() if not c["config"]["meta"].get("optional")}
+        found = {name.lower() for name in tables[node["unique_id"]]["columns"]}
+        assert required <= found <= set(node["columns"]), node["name"]
+
+
 def test_the_picture_in_the_readme_shows_what_there_is(manifest: dict) -> None:
     picture = re.search(r"```mermaid\n(.*?)```", (harness.ROOT / "README.md").read_text(), re.DOTALL).group(1)
     shown = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b", picture))
     nodes = described_nodes(manifest)
     databases = {node["schema"] for node in nodes}
     assert shown - {node["name"] for node in nodes} - databases == set()
-    published = {
-        n["name"] for n in manifest["nodes"].values() if n["config"].get("meta", {}).get("published")
-    }
-    assert published - shown == set()
+    assert {node["name"] for node in published(manifest)} - shown == set()
 
 
 # ------------------------------------------------------------------------------ what the pages say
@@ -102,10 +117,8 @@ def test_the_picture_in_the_readme_shows_what_there_is(manifest: dict) -> None:
 
 def code(text: str) -> list[str]:
     """Everything on a page that is set as code."""
-    blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return blocks + re.findall(
-        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    )
+    block = re.compile(r"^```.*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    return block.findall(text) + re.findall(r"`([^`\n]+)`", block.sub("", text))
 
 
 def exists(path: str) -> bool:
@@ -132,7 +145,7 @@ def dead_references(page: Path) -> Iterator[str]:
         for target in re.findall(r"(?:^|\s)make ([a-z]+)", snippet):
             if not re.search(rf"^{target}:", (harness.ROOT / "Makefile").read_text(), re.MULTILINE):
                 yield f"make {target}"
-        for variable in re.findall(r"\b(?:MARKETING|SPARK)_[A-Z_]+\b", snippet):
+        for variable in re.findall(VARIABLE, snippet):
             if variable not in environment_variables():
                 yield variable
 
@@ -145,11 +158,9 @@ def headings(page: Path) -> set[str]:
 
 def environment_variables() -> set[str]:
     """The variables that the project reads."""
-    files = [harness.ROOT / "profiles.yml", harness.ROOT / "Makefile", *harness.ROOT.glob("src/**/*.py")]
-    files += harness.ROOT.glob("tests/python/*.py")
-    return {
-        name for file in files for name in re.findall(r"\b(?:MARKETING|SPARK)_[A-Z_]+\b", file.read_text())
-    }
+    names = ["profiles.yml", "Makefile", "tests/python/harness.py"]
+    files = [*(harness.ROOT / name for name in names), *harness.ROOT.glob("src/**/*.py")]
+    return {name for file in files for name in re.findall(VARIABLE, file.read_text())}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -160,8 +171,9 @@ def test_what_a_page_points_at_exists(page: Path) -> None:
 def test_dead_references_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "# Top\n[gone](gone.md), [here](#top), [nowhere](#bottom), `seeds/spellings.csv`, `models/<folder>/gone.sql`,\n"
-        "`expectations/*.json`, `make build`, `make coffee`, `MARKETING_HOME`, `MARKETING_HOUSE`\n"
+        "# Top\n[gone](gone.md), [here](#top), [nowhere](#bottom)\n"
+        "`seeds/spellings.csv`, `models/<folder>/gone.sql`, `expectations/*.json`\n"
+        "`make build`, `make coffee`, `MARKETING_HOME`, `MARKETING_HOUSE`\n"
         "```\nmake test && vi macros/gone/\n```\n"
     )
     assert sorted(dead_references(page)) == [
@@ -172,8 +184,7 @@ def test_dead_references_are_found(tmp_path: Path) -> None:
 def test_every_setting_of_the_profile_is_explained() -> None:
     page = (harness.ROOT / "docs" / "engines.md").read_text()
     profile = (harness.ROOT / "profiles.yml").read_text()
-    names = set(re.findall(r"env_var\('(\w+)'", profile)) | set(
-        re.findall(r"^\s+(spark\.[\w.]+):", profile, re.M)
-    )
+    names = set(re.findall(r"env_var\('(\w+)'", profile))
+    names |= set(re.findall(r"^\s+(spark\.[\w.]+):", profile, re.MULTILINE))
     assert len(names) > 15
     assert sorted(name for name in names if f"`{name}`" not in page) == []
