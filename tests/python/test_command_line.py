@@ -175,7 +175,9 @@ def test_warehouse_in_use_and_port_taken(tmp_path: Path) -> None:
 
 def test_the_run_after_a_killed_one_heals(home: Path, tmp_path: Path) -> None:
     """Files that a killed run wrote, and that no table owns, are overwritten."""
-    model = "{{ config(materialized='table', file_format='parquet') }} select id from range({{ var('rows') }})"
+    model = (
+        "{{ config(materialized='table', file_format='parquet') }} select id from range({{ var('rows') }})"
+    )
     project = harness.write_project(tmp_path, {"models/killed.sql": model}, vars={"rows": 5})
     process = subprocess.Popen(
         [harness.DBT, "run", "--vars", "{rows: 100000000000}"], cwd=project, env=harness.dbt_environment(home),
@@ -191,9 +193,16 @@ def test_the_run_after_a_killed_one_heals(home: Path, tmp_path: Path) -> None:
         process.wait()
     result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
     while "another process has its metastore open" in result.stdout:  # the JVM notices within a second or two
-        result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
+        result = harness.run_dbt(
+            "show", "--inline", "select 1 as alive", home=home, project=project, check=False
+        )
     harness.run_dbt("run", home=home, project=project)
     count = harness.run_dbt(
-        "--quiet", "show", "--inline", "select count(*) as n from {{ ref('killed') }}", home=home, project=project
+        "--quiet",
+        "show",
+        "--inline",
+        "select count(*) as n from {{ ref('killed') }}",
+        home=home,
+        project=project,
     )
     assert re.search(r"\|\s+5 \|", count.stdout), count.stdout
