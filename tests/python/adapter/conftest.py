@@ -9,7 +9,6 @@ import pytest
 import dbt_spark_python
 import harness
 
-pytest_plugins = ["dbt.tests.fixtures.project"]
 dbt_spark_python.register()  # the fixtures of dbt-tests-adapter make an adapter before dbt loads plug-ins
 
 
