@@ -153,9 +153,7 @@ def machine(spark: str) -> dict:
 
 def revision() -> str | None:
     """The commit that was timed, with ``-dirty`` if files differ from it; None outside a git repository."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    )
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return described.stdout.strip() or None
 
 
@@ -198,9 +196,7 @@ def main() -> None:
             "DBT_LOG_PATH": f"{home}/logs",
         }
         demo_arguments = json.dumps({"customers": arguments.customers})
-        demo = run_dbt(
-            "run-operation", "generate_demo_data", "--args", demo_arguments, target=arguments.target
-        )
+        demo = run_dbt("run-operation", "generate_demo_data", "--args", demo_arguments, target=arguments.target)
         build = run_dbt("build", "--full-refresh", target=arguments.target)
         manifest = json.loads(Path(home, "target", "manifest.json").read_text())
         run_results = json.loads(Path(home, "target", "run_results.json").read_text())

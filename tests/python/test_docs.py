@@ -11,9 +11,7 @@ import pytest
 
 import harness
 
-PAGES = sorted(
-    [*harness.ROOT.glob("*.md"), *harness.ROOT.glob("docs/*.md"), *harness.ROOT.glob("benchmarks/*.md")]
-)
+PAGES = sorted([*harness.ROOT.glob("*.md"), *harness.ROOT.glob("docs/*.md"), *harness.ROOT.glob("benchmarks/*.md")])
 FOLDERS = "models|macros|seeds|src|tests|docs|expectations|benchmarks|analyses"
 VARIABLE = r"\b(?:MARKETING|SPARK)_[A-Z_]+\b"
 MADE_BY_A_RUN = ("benchmarks/results/",)
@@ -89,9 +87,7 @@ def test_the_overview_of_dbts_documentation_is_ours(manifest: dict) -> None:
     assert "doc.precision_marketing.__overview__" in manifest["docs"]
 
 
-def test_the_site_shows_the_columns_that_there_are(
-    manifest: dict, spark_cluster: harness.Server, tmp_path
-) -> None:
+def test_the_site_shows_the_columns_that_there_are(manifest: dict, spark_cluster: harness.Server, tmp_path) -> None:
     """dbt docs generate: what is described is what the tables have, in every layer."""
     harness.run_dbt("docs", "generate", "--target", "connect", home=tmp_path, **spark_cluster.environment)
     assert (tmp_path / "target" / "index.html").is_file()

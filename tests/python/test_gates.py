@@ -77,9 +77,7 @@ CORRUPTIONS = {
     },
     "stg_shop__order_items": {
         ("expect_column_values_to_not_be_null", "order_item_id"): null_first("order_item_id"),
-        ("expect_column_values_to_be_unique", "order_item_id"): {
-            "order_item_id": "if(id = 0, '1', {order_item_id})"
-        },
+        ("expect_column_values_to_be_unique", "order_item_id"): {"order_item_id": "if(id = 0, '1', {order_item_id})"},
         ("expect_column_values_to_not_be_null", "order_id"): null_first("order_id"),
         ("expect_column_values_to_not_be_null", "product_id"): null_first("product_id"),
         ("expect_column_values_to_not_be_null", "quantity"): null_first("quantity"),
@@ -268,8 +266,7 @@ def test_empty_relations_fail_nothing_critical(spark):
 
 def test_a_single_row_is_enough(spark):
     relations = {
-        relation: frame(spark, relation, rows=0 if relation.endswith("__rejected") else 1)
-        for relation in VALID
+        relation: frame(spark, relation, rows=0 if relation.endswith("__rejected") else 1) for relation in VALID
     }
     assert failures(run(relations)) == []
 
@@ -407,9 +404,7 @@ def corrupt(spark):
 def test_spark_connect_gives_the_same_results(spark):
     # One process can hold one kind of session.
     path = [str(Path(__file__).parent), *sys.path]
-    script = (
-        f"import sys; sys.path[:0] = {path}; import test_gates; test_gates.print_results_over_spark_connect()"
-    )
+    script = f"import sys; sys.path[:0] = {path}; import test_gates; test_gates.print_results_over_spark_connect()"
     connect = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert connect.returncode == 0, connect.stderr
     rows = run(corrupt(spark))

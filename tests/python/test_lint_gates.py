@@ -34,11 +34,7 @@ def ungated_reads(manifest):
     """'model reads relation without gate' for each read that goes round a gate, sorted."""
     nodes = {**manifest["nodes"], **manifest["sources"]}
     models = {uid: node for uid, node in nodes.items() if node["resource_type"] == "model"}
-    gates = {
-        uid: node
-        for uid, node in models.items()
-        if layer(node) == "quality" and node["name"].startswith("gate_")
-    }
+    gates = {uid: node for uid, node in models.items() if layer(node) == "quality" and node["name"].startswith("gate_")}
 
     def guards(uid):
         node = nodes[uid]

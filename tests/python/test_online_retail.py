@@ -20,9 +20,7 @@ def retail(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     path = shared_data / "online_retail" / "online_retail.csv.gz"
     harness.run_dbt("run-operation", "load_online_retail", "--args", f"{{path: {path}}}", home=home)
     harness.run_dbt("build", "--exclude-resource-type", "unit_test", "--vars", VARS, home=home)
-    with harness.serving(
-        harness.embedded_settings(home), tmp_path_factory.mktemp("logs") / "server.log"
-    ) as server:
+    with harness.serving(harness.embedded_settings(home), tmp_path_factory.mktemp("logs") / "server.log") as server:
         yield server
 
 
@@ -42,7 +40,8 @@ def test_known_figures(retail: harness.Server) -> None:
     assert (anonymous, undescribed, cancelled) == (135_080, 1_454, 9_288)
     assert total == Decimal("9747747.934")
     orders = retail.query(
-        "select count(*), cast(min(ordered_at) as string), cast(max(ordered_at) as string) from marketing_staging.stg_shop__orders"
+        "select count(*), cast(min(ordered_at) as string), cast(max(ordered_at) as string) "
+        "from marketing_staging.stg_shop__orders"
     )
     assert orders == [(25_900, "2010-12-01 08:26:00", "2011-12-09 12:50:00")]
     assert retail.query("select count(*) from marketing_staging.stg_crm__customers") == [(4_372,)]
@@ -55,7 +54,8 @@ def test_net_sales_reconcile_to_the_cent(retail: harness.Server) -> None:
 
 def test_every_raw_row_is_accounted_for(retail: harness.Server) -> None:
     rows = retail.query(
-        "select raw_table, raw_rows, staged_rows, rejected_rows, duplicate_rows from marketing_quality.staging_row_counts"
+        "select raw_table, raw_rows, staged_rows, rejected_rows, duplicate_rows "
+        "from marketing_quality.staging_row_counts"
     )
     assert {name: raw for name, raw, *_ in rows}["shop_order_items"] == 541_909
     for name, raw, *parts in rows:
@@ -93,9 +93,7 @@ def test_rfm_equals_pandas_on_the_csv(retail: harness.Server, shared_data: Path)
 def test_segments_are_significant(retail: harness.Server) -> None:
     sizes = retail.query("select customers from marketing.segment_profiles where segment_id <> 0")
     assert len(sizes) >= 3 and min(size for (size,) in sizes) > 100
-    assert retail.query("select significant from marketing.segment_validation where metric = 'clv'") == [
-        (True,)
-    ]
+    assert retail.query("select significant from marketing.segment_validation where metric = 'clv'") == [(True,)]
 
 
 @pytest.mark.parametrize(

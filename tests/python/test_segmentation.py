@@ -340,9 +340,7 @@ def test_seed_serves_every_number_of_segments():
 
 
 def moments_of(groups):
-    return [
-        [f(g) for g in groups] for f in (len, np.mean, lambda g: np.var(g, ddof=1) if len(g) > 1 else np.nan)
-    ]
+    return [[f(g) for g in groups] for f in (len, np.mean, lambda g: np.var(g, ddof=1) if len(g) > 1 else np.nan)]
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, 1.0, 20.0])
@@ -453,9 +451,7 @@ def run_models(spark, frame, segment_count="None", partitions=3):
         "ml_customer_segments",
         "ml_segment_validation",
     ):
-        spec = importlib.util.spec_from_file_location(
-            name, ROOT / "models" / "ml" / "segments" / f"{name}.py"
-        )
+        spec = importlib.util.spec_from_file_location(name, ROOT / "models" / "ml" / "segments" / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         tables[name] = module.model(dbt, spark).cache()
@@ -470,9 +466,7 @@ def test_models_find_the_planted_segments(spark, planted):
     scored = tables["ml_customer_segments"].toPandas().set_index("customer_id").loc[frame["customer_id"]]
     expected = sg.KMeansSegmenter(5, STRATEGIES).fit(frame)
     assert (scored["segment_id"].to_numpy() == expected.predict(frame)).all()
-    assert scored["distance"].to_numpy(float) == pytest.approx(
-        expected.distance(frame), abs=1e-9, nan_ok=True
-    )
+    assert scored["distance"].to_numpy(float) == pytest.approx(expected.distance(frame), abs=1e-9, nan_ok=True)
     assert tables["ml_customer_segments"].where("segment_id = 0 and distance is null").count() == 60
     assert set(scored["as_of_date"]) == {dt.date(2024, 1, 1)}
 

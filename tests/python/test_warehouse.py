@@ -41,11 +41,11 @@ def content(server: harness.Server, table: str) -> tuple[int, int, list[float]]:
     floats = [name for name, kind in kinds.items() if kind in ("double", "float")]
     exact = ", ".join(f"`{name}`" for name in kinds if name not in floats)
     sums = "".join(
-        f", coalesce(sum(`{name}`), 0), coalesce(sum(`{name}` * pmod(xxhash64({exact}), 1000)), 0)"
-        for name in floats
+        f", coalesce(sum(`{name}`), 0), coalesce(sum(`{name}` * pmod(xxhash64({exact}), 1000)), 0)" for name in floats
     )
     row = server.query(
-        f"select count(*), cast(coalesce(sum(cast(xxhash64({exact}) as decimal(38, 0))), 0) as string){sums} from {table}"
+        f"select count(*), cast(coalesce(sum(cast(xxhash64({exact}) as decimal(38, 0))), 0) as string){sums} "
+        f"from {table}"
     )[0]
     return row[0], row[1], list(row[2:])
 
@@ -98,9 +98,9 @@ def test_ansi_sessions_read_the_same(as_built, spark_cluster: harness.Server) ->
             f"select count(*), sum(cast(hash(*) as bigint)) from marketing.{table}",
             **{"spark.sql.ansi.enabled": "false"},
         )
-        assert plain == spark_cluster.query(
-            f"select count(*), sum(cast(hash(*) as bigint)) from marketing.{table}"
-        ), table
+        assert plain == spark_cluster.query(f"select count(*), sum(cast(hash(*) as bigint)) from marketing.{table}"), (
+            table
+        )
 
 
 def rfm_groups(rfm: pd.DataFrame, groups: int) -> pd.Series:
@@ -112,7 +112,8 @@ def rfm_groups(rfm: pd.DataFrame, groups: int) -> pd.Series:
 def test_planted_segments_come_back(as_built, spark_cluster: harness.Server) -> None:
     found = frame(
         spark_cluster,
-        "s.segment_id as segment_id, t.segment as segment, r.r_score as r_score, r.f_score as f_score, r.m_score as m_score",
+        "s.segment_id as segment_id, t.segment as segment, "
+        "r.r_score as r_score, r.f_score as f_score, r.m_score as m_score",
         """from marketing.customer_rfm r
         join marketing.customer_segments s on r.customer_id = s.customer_id
         join demo_truth.customer_truth t on r.customer_id = t.customer_id""",
@@ -152,7 +153,8 @@ def test_rfm_equals_pandas(as_built, spark_cluster: harness.Server) -> None:
     ).assign(order_date=lambda rows: pd.to_datetime(rows["order_date"]))
     rfm = frame(
         spark_cluster,
-        "customer_id, recency_days, frequency, cast(monetary as double) as monetary, cast(as_of_date as string) as as_of_date",
+        "customer_id, recency_days, frequency, cast(monetary as double) as monetary, "
+        "cast(as_of_date as string) as as_of_date",
         "from marketing.customer_rfm",
     ).set_index("customer_id")
     as_of = pd.Timestamp(rfm["as_of_date"].iloc[0])
@@ -231,9 +233,9 @@ def test_corrupt_orders_are_rejected_and_too_many_stop_the_build(
     )  # fmt: skip
     rejected = spark_cluster.query(f"select reject_reason from {schema}_staging.stg_shop__orders__rejected")
     assert Counter(reason for (reason,) in rejected) == dict.fromkeys(CORRUPT, bad_of_each)
-    assert spark_cluster.query(
-        f"select count(*), sum(duplicate_rows) from {schema}_staging.stg_shop__orders"
-    ) == [(100, 7)]
+    assert spark_cluster.query(f"select count(*), sum(duplicate_rows) from {schema}_staging.stg_shop__orders") == [
+        (100, 7)
+    ]
     if bad_of_each == 1:
         assert result.returncode == 0, result.stdout
         assert spark_cluster.query(f"select count(*) from {schema}.fct_orders") == [(100,)]
@@ -256,9 +258,7 @@ def test_no_raw_tables_at_all(demo, spark_cluster: harness.Server) -> None:
         home=demo.home, check=False, **environment,
     )  # fmt: skip
     assert refused.returncode != 0
-    assert (
-        "The raw database 'raw_nothing' does not exist and create_missing_sources is false." in refused.stdout
-    )
+    assert "The raw database 'raw_nothing' does not exist and create_missing_sources is false." in refused.stdout
     harness.run_dbt(
         "build", "--exclude-resource-type", "unit_test", *arguments, "{raw_database: raw_nothing}",
         home=demo.home, **environment,

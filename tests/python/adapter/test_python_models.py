@@ -195,8 +195,11 @@ class TestIsolation:
                 zone = session.conf.get("spark.sql.session.timeZone")
                 return session.createDataFrame([(zone, ",".join(views))], "zone string, views string")
             """
-        sql = "{{ config(materialized='table', pre_hook=\"set spark.sql.session.timeZone = Asia/Tokyo\") }} select 1 as id"
-        after = "-- depends_on: {{ ref('c_sets') }}\n{{ config(materialized='table') }} select current_timezone() as zone"
+        hook = "set spark.sql.session.timeZone = Asia/Tokyo"
+        sql = "{{ config(materialized='table', pre_hook='" + hook + "') }} select 1 as id"
+        after = (
+            "-- depends_on: {{ ref('c_sets') }}\n{{ config(materialized='table') }} select current_timezone() as zone"
+        )
         return {
             "a_changes.py": textwrap.dedent(changes),
             "b_sees.py": textwrap.dedent(sees),
@@ -248,9 +251,7 @@ class TestSeeds:
 
     def test_values_are_kept(self, project):
         run_dbt(["seed"])
-        found = rows(
-            project, "select id, text, cast(day as string), big, flag from {schema}.values order by id"
-        )
+        found = rows(project, "select id, text, cast(day as string), big, flag from {schema}.values order by id")
         assert found == [
             (1, "it's 100% C:\\temp", "2024-02-29", 9007199254740993, True),
             (2, None, None, None, None),
