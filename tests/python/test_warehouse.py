@@ -226,7 +226,7 @@ def test_corrupt_orders_are_rejected_and_too_many_stop_the_build(
     for statement in corrupt_orders(raw, bad_of_each):
         spark_cluster.query(statement)
     result = harness.run_dbt(
-        "build", "--target", "thrift", "--select", "+fct_orders", "customer_rfm",
+        "build", "--target", "thrift", "--select", "+customer_rfm",
         "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test",
         "--vars", f"{{raw_database: {raw}}}",
         home=demo.home, check=False, MARKETING_SCHEMA=schema, **spark_cluster.environment,
