@@ -218,7 +218,7 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
     return session
 
 
-def error_text(error: BaseException | str) -> str:
+def error_text(error: BaseException) -> str:
     """What an error of Spark says, without the frames of its JVM and the plan of the query."""
     text = re.split(r"\n\s*(?:at |JVM stacktrace:|Driver stacktrace:)", str(error))[0]
     return re.sub(r"(; line \d+ pos \d+);\n.*", r"\1", text, flags=re.DOTALL).strip()
@@ -485,7 +485,7 @@ def cancel_everything() -> None:
 def register() -> None:
     """Teach dbt-spark, in this process, what this module adds. Calling it again does nothing."""
     from dbt.adapters.base import PythonJobHelper
-    from dbt.adapters.spark import SparkAdapter, SparkConnectionManager
+    from dbt.adapters.spark import SparkAdapter
     from dbt.adapters.spark import session as spark_session
     from dbt.adapters.spark.connections import SparkConnectionWrapper
 
@@ -504,18 +504,6 @@ def register() -> None:
     SparkAdapter.default_python_submission_method = property(
         lambda self: default(self) if self.config.credentials.cluster else "session"
     )
-
-    handler = SparkConnectionManager.exception_handler
-
-    @contextmanager
-    def exception_handler(self: SparkConnectionManager, sql: str) -> Iterator[None]:
-        try:
-            with handler(self, sql):
-                yield
-        except DbtRuntimeError as error:  # over thrift, a message with the frames of the server's JVM
-            raise DbtRuntimeError(error_text(error.msg)) from error
-
-    SparkConnectionManager.exception_handler = exception_handler
 
     def cancel_open_connections(self: SparkAdapter) -> Any:
         cancel_everything()

@@ -257,16 +257,3 @@ class TestSeeds:
             (2, None, None, None, None),
             (3, 'say "hi", 你好', "2024-03-01", -1, False),
         ]
-
-
-class TestSqlErrors:
-    """A wrong query is reported without the frames of a JVM, its own or the server's."""
-
-    @pytest.fixture(scope="class")
-    def models(self):
-        return {"wrong.sql": "{{ config(materialized='table') }} select missing from range(3)"}
-
-    def test_message_is_sparks_own(self, project):
-        text = message(project)
-        assert "UNRESOLVED_COLUMN" in text and "`missing`" in text
-        assert "\tat " not in text and "'Project" not in text
