@@ -26,7 +26,8 @@ def engine_settings(engine: str, request: pytest.FixtureRequest, tmp_path_factor
     jinja = Environment()
     jinja.filters["as_number"] = int
     text = jinja.from_string((harness.ROOT / "profiles.yml").read_text()).render(env_var=os.environ.get)
-    return yaml.safe_load(text)["precision_marketing"]["outputs"][engine]
+    output = yaml.safe_load(text)["precision_marketing"]["outputs"][engine]
+    return {**output, **({"port": int(output["port"])} if "port" in output else {})}
 
 
 @pytest.fixture(scope="class")
