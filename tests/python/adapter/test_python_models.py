@@ -249,7 +249,9 @@ class TestSeeds:
     def seeds(self):
         return {"values.csv": SEED}
 
-    def test_values_are_kept(self, project):
+    def test_values_are_kept(self, project, engine):
+        if engine == "thrift":
+            pytest.skip("over thrift, PyHive writes the values of a seed, and numbers go through float")
         run_dbt(["seed"])
         found = rows(project, "select id, text, cast(day as string), big, flag from {schema}.values order by id")
         assert found == [
