@@ -10,7 +10,7 @@ CUSTOMERS ?= 5000
 export MARKETING_HOME ?= $(CURDIR)/.warehouse
 export DBT_PROFILES_DIR ?= $(CURDIR)
 
-.PHONY: help install build test lint serve docs bench lock clean
+.PHONY: help install build test lint serve quality docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,7 +28,8 @@ $(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-build: install ## build the warehouse: demo data if there is no data yet, then dbt build
+build: install ## build the warehouse: keys and demo data if there are none yet, then dbt build
+	@$(BIN)/python -m precision_marketing.vault create-keys
 	@$(BIN)/dbt run-operation generate_demo_data --args '{customers: $(CUSTOMERS), only_if_empty: true}'
 	@$(BIN)/dbt build
 
@@ -42,6 +43,9 @@ lint: install ## check the style of Python and SQL
 
 serve: install ## serve the warehouse to BI tools on 127.0.0.1:10000 (JDBC/ODBC) until Ctrl-C
 	@$(BIN)/python -m precision_marketing.server
+
+quality: install ## write the data steward's report to target/quality/
+	@$(BIN)/python -m precision_marketing.report
 
 docs: install ## write dbt's documentation site to target/ and serve it on 127.0.0.1:8080
 	@$(BIN)/dbt docs generate

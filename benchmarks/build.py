@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from precision_marketing import vault
+
 ROOT = Path(__file__).resolve().parents[1]
 DBT = str(Path(sys.executable).with_name("dbt"))
 SCHEMA = "benchmark"  # its own databases, so that on a cluster no warehouse in use is touched
@@ -195,6 +197,7 @@ def main() -> None:
             "DBT_TARGET_PATH": f"{home}/target",
             "DBT_LOG_PATH": f"{home}/logs",
         }
+        vault.create_keys()
         demo_arguments = json.dumps({"customers": arguments.customers})
         demo = run_dbt("run-operation", "generate_demo_data", "--args", demo_arguments, target=arguments.target)
         build = run_dbt("build", "--full-refresh", target=arguments.target)

@@ -17,6 +17,7 @@ Installing this module is all there is to do; the profile stays ``type: spark``:
     server_side_parameters:
       spark.remote: sc://host:15002            # Spark Connect: for all of it, or thrift's Python models
       spark.dbt.driverLog: logs/spark.log      # in-process Spark: where its JVM writes what it prints
+      spark.dbt.sessionSetup: package:function # called with each new session, for example to register functions
 
 A Python model may set, beside dbt's own configuration: ``file_format``, ``partition_by``,
 ``clustered_by`` with ``buckets``, ``location_root``, ``options``, ``tblproperties``, ``persist_docs``
@@ -139,10 +140,15 @@ def open_session(parameters: Mapping[str, str]) -> SparkSession:
 
     ``parameters`` are the profile's ``server_side_parameters``. With ``spark.remote`` it is a Spark
     Connect session there, else one of this process's Spark, which is started at the first call.
-    Raises SparkUnavailable.
+    ``spark.dbt.sessionSetup``, as ``module:function``, is called with each new session; it may for
+    example register functions. Raises SparkUnavailable.
     """
     remote = parameters.get("spark.remote")
     session = _connect_session(remote, parameters) if remote else _classic_session(parameters)
+    setup = parameters.get(OWN_SETTINGS + "sessionSetup")
+    if setup:
+        module, _, function = setup.partition(":")
+        getattr(importlib.import_module(module), function)(session)
     _open.append(session)
     return session
 
@@ -377,8 +383,11 @@ class SessionPythonJob:
         untyped = [f.name for f in frame.schema.fields if f.dataType.simpleString() == "void"]
         if untyped:
             raise DbtRuntimeError(f"no type for column(s) {', '.join(untyped)}: cast them, all values are null")
-        writer = frame.write.mode("overwrite").format(config.get("file_format") or "parquet")
-        if config.get("file_format") == "delta":
+        table_format = config.get("file_format") or "parquet"
+        atomic = table_format in ("delta", "iceberg", "hudi")
+        # Others get first the empty table, then its rows: what a killed run leaves behind then belongs to a table.
+        writer = (frame if atomic else frame.limit(0)).write.mode("overwrite").format(table_format)
+        if table_format == "delta":
             writer = writer.option("overwriteSchema", "true")
         if config.get("location_root"):
             writer = writer.option("path", f"{config['location_root']}/{target.rpartition('.')[2]}")
@@ -387,6 +396,8 @@ class SessionPythonJob:
         if config.get("clustered_by") and config.get("buckets"):
             writer = writer.bucketBy(config["buckets"], *_listed(config["clustered_by"]))
         writer.options(**(config.get("options") or {})).saveAsTable(target)
+        if not atomic:
+            frame.select(*session.table(target).columns).write.insertInto(target)
         properties = config.get("tblproperties") or {}
         if properties:
             pairs = ", ".join(f"{sql_literal(k)} = {sql_literal(v)}" for k, v in properties.items())

@@ -14,8 +14,13 @@
     instants  columns that must hold an instant that can have happened
     allowed   the values a column must have one of, by column
     others    further rules: the condition under which a row is rejected, by reason
+    erasable  rows of erased customers are withheld; expects the column erased_customer_id (macros/privacy/withheld.sql)
+    expires   'table.column': rows older than the register's retention_days are withheld
 -#}
-{% macro reject_reason(required=[], readable=[], instants=[], allowed={}, others={}) -%}
+{% macro reject_reason(
+    required=[], readable=[], instants=[], allowed={}, others={}, erasable=false, expires=none
+) -%}
+    {%- set broken_rules -%}
     nullif(concat_ws('; '
         {%- for column in required %},
             case when raw.{{ column }} is null then '{{ column }}: missing' end
@@ -40,6 +45,8 @@
             case when {{ condition }} then '{{ reason }}' end
         {%- endfor %}
         ), '')
+    {%- endset -%}
+    {{ withheld_or(broken_rules, erasable, expires) }}
 {%- endmacro %}
 
 
@@ -55,4 +62,20 @@
 {#- How many other usable rows have the same key; on the row that is kept, the number of rows removed. -#}
 {% macro duplicate_rows(key) -%}
     cast(count(*) over (partition by {{ key }}, _reject_reason is null) - 1 as int)
+{%- endmacro %}
+
+
+{#- One row per customer the CRM knows: known_customer_id. From the raw table, so that sources do not wait for each other. -#}
+{% macro known_customers() -%}
+    select distinct {{ clean_text('customer_id') }} as known_customer_id
+    from {{ source('crm', 'crm_customers') }}
+{%- endmacro %}
+
+
+{#-
+  Whether a key names nothing that is known. Expects known_<key> of the left-joined CTE `known`; where that is empty,
+  as of a company without a CRM, nothing is unknown.
+-#}
+{% macro is_unknown(key, known) -%}
+    {{ key }} is not null and known_{{ key }} is null and (select count(known_{{ key }}) from {{ known }}) > 0
 {%- endmacro %}

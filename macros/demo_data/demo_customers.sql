@@ -34,7 +34,8 @@ where {{ demo_uniform('customer_no', 'erasure') }} < 0.01D
 
 {%- set tickets -%}
 with tickets as ({{ demo_ticket_rows(demo) }})
-select {{ demo_dirty_key('ticket_id') }}, customer_id, {{ demo_dirty_time('opened_on', 'opened_second') }},
+select {{ demo_dirty_key('ticket_id') }}, customer_id,
+    case when dirt = 'not_available' then {{ demo_time('opened_on', 'opened_second') }} else {{ demo_dirty_time('opened_on', 'opened_second') }} end,
     case when open_days < 10 then {{ demo_time('date_add(opened_on, open_days)', 'opened_second') }} end, topic,
     case when dirt = 'not_available' then 'N/A' else cast(satisfaction as string) end
 from tickets {{ demo_copies() }}
@@ -232,8 +233,8 @@ from openings
 {%- endmacro -%}
 
 
-{#- A fifth of the customers belong to each partner, and a tenth as many people again who are no customers. The phone is
-    hashed without a key here; a real partner hashes with the key both sides share. -#}
+{#- A fifth of the customers belong to each partner, and a tenth as many people again who are no customers. Their phone
+    numbers arrive as SHA-256, as advertising partners send them. -#}
 {%- macro demo_write_partners(demo) -%}
 {%- set query -%}
 with members as ({{ demo_partner_rows(demo) }})

@@ -44,3 +44,9 @@
         when abs(try_cast({{ column }} as double)) <= 180 then round(try_cast({{ column }} as double), 2)
     end
 {%- endmacro %}
+
+
+{#- The year of a date in any format, as text. -#}
+{% macro generalise_date(column) -%}
+    nullif(regexp_extract({{ column }}, '[12][0-9]{3}', 0), '')
+{%- endmacro %}

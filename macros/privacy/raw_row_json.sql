@@ -5,6 +5,7 @@
         'phone': mask_phone('raw.phone'),
         'email': mask_email('raw.email'),
         'id_number': mask_id_number('raw.id_number'),
+        'birth_date': generalise_date('raw.birth_date'),
         'address': 'null',
         'phone_hash': 'null',
         'latitude': generalise_coordinate('raw.latitude'),
@@ -14,24 +15,24 @@
 
 
 {#-
-  The raw row as JSON, without the personal data the contract says to mask, generalise, hash or drop
-  (`meta.treatment`). Expects the cleaned raw text as the struct `raw`.
+  The raw row as JSON, without the personal data the contract says to mask, generalise, hash, encrypt or drop
+  (`meta.treatment`); null for a withheld row. Expects the cleaned raw text as the struct `raw`, and `_reject_reason`.
 -#}
 {% macro raw_row_json(source_name, table_name, columns) -%}
-    {%- do require_treatments(source_name, table_name) -%}
-    to_json(named_struct(
+    {%- do require_treatments(source_name, table_name, columns) -%}
+    case when not {{ is_withheld() }} then to_json(named_struct(
         {%- for column in columns %}
             '{{ column }}', {{ shown_as(column) or 'raw.' ~ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-        ))
+        )) end
 {%- endmacro %}
 
 
-{#- Raise an error for a personal column of the contract that `shown_as` would show in full. -#}
-{% macro require_treatments(source_name, table_name) -%}
+{#- Raise an error for a personal column of the contract, one of `columns`, that `shown_as` would show in full. -#}
+{% macro require_treatments(source_name, table_name, columns) -%}
     {#- Unit tests run without a graph. -#}
     {%- if execute and graph.sources is defined -%}
-        {%- for column in contract_of(source_name, table_name).columns.values() -%}
+        {%- for column in contract_of(source_name, table_name).columns.values() if column.name in columns -%}
             {%- if column.meta.get('treatment', 'keep') != 'keep' and not shown_as(column.name) -%}
                 {%- do exceptions.raise_compiler_error(
                     'Column ' ~ column.name ~ ' of ' ~ table_name ~ ' is personal, but shown_as() does not treat it.'

@@ -1,50 +1,118 @@
-{#
-  Publish what this run approved: a view in the target's schema on each mart that was built without an error, all of
-  whose own tests ran and passed, and that no other test found wrong. A mart that failed, or was skipped because a gate
-  upstream failed, keeps the view it had; so does one that was built without its tests.
-#}
-{% macro publish(results) %}
-  {%- if execute and flags.WHICH == 'build' -%}
+{#-
+  Write, audit, publish: the end of a run. A version is approved when, in this run, its model was built, all of its own
+  tests and every gate that reads it ran and passed, no other test found it wrong, and each version it was computed from
+  is approved too. Approved versions are recorded first and then put behind the views that BI tools read, one view at a
+  time. What was not approved keeps the view it had.
+-#}
+{% macro publish(results) -%}
+    {%- if execute and flags.WHICH == 'build' -%}
+        {%- do create_hook_table('publications') -%}
+        {%- do run_query('create database if not exists ' ~ target.schema) -%}
+        {%- set nodes = [] if leaks(results) else approved_nodes(results) -%}
+        {%- set pairs = [] -%}
+        {%- for node in nodes -%} {%- do pairs.append((node.name, run_version())) -%} {%- endfor -%}
+        {%- if pairs -%} {%- do record_versions(pairs) -%} {%- endif -%}
+        {%- for node in nodes if node.config.meta.get('published') -%}
+            {%- do point_view(published_relation(node), version_relation(node, run_version())) -%}
+        {%- endfor -%}
+        {%- do drop_old_versions() -%}
+    {%- elif execute and flags.WHICH == 'run' -%}
+        {%- do create_hook_table('publications') -%}
+        {%- do drop_old_versions() -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Whether a test whose meta says `blocks_publishing` failed: then this run publishes nothing at all. -#}
+{% macro leaks(results) -%}
+    {%- for result in results if result.node.config.meta.get('blocks_publishing') and result.status != 'pass' -%}
+        {%- do log('Nothing is published: ' ~ result.node.name ~ ' did not pass.', info=true) -%}
+        {{ return(true) }}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+
+{#- The versioned models that this run approved, parents before children. -#}
+{% macro approved_nodes(results) -%}
+    {%- set faulty = faulty_nodes(results) -%}
+    {%- set built = built_nodes(results) -%}
+    {%- set former = approved_versions() -%}
+    {%- set approved = {} -%}
+    {#- Results come in the order in which nodes ended, so a parent comes before its children. -#}
+    {%- for unique_id, node in built.items() if unique_id not in faulty -%}
+        {%- set doubtful = ungated_parents(node, results, faulty) -%}
+        {%- for parent in versioned_parents(node) if parent.unique_id not in approved -%}
+            {%- if parent.unique_id in built or shown_version(build_view(parent)) != former.get(parent.name, [none])[0] -%}
+                {%- do doubtful.append(parent.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if not doubtful -%}
+            {%- do approved.update({unique_id: node}) -%}
+        {%- elif node.config.meta.get('published') -%}
+            {%- do log(node.name ~ ' is not published: not approved is what it was computed from, ' ~ doubtful | join(', ') ~ '.', info=true) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(approved.values() | list) }}
+{%- endmacro %}
+
+
+{#- Names of the staging tables it reads that this run built and did not gate: their readers are not approved either. -#}
+{% macro ungated_parents(node, results, faulty) -%}
+    {%- set ungated = [] -%}
+    {%- for result in results if result.node.unique_id in node.depends_on.nodes and result.node.unique_id in faulty -%}
+        {%- if result.node.resource_type == 'model' and result.node.config.materialized != 'versioned' -%}
+            {%- do ungated.append(result.node.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(ungated) }}
+{%- endmacro %}
+
+
+{#- Unique ids of what this run found wrong, or did not check. -#}
+{% macro faulty_nodes(results) -%}
     {%- set passed = [] -%}
-    {%- set failed = [] -%}
-    {%- for result in results if result.node.resource_type in ('test', 'unit_test') -%}
-      {%- if result.status in ('pass', 'success', 'warn') -%}
-        {%- do passed.append(result.node.unique_id) -%}
-      {%- else -%}
-        {%- do failed.extend(result.node.depends_on.nodes) -%}
-      {%- endif -%}
+    {%- set faulty = [] -%}
+    {%- for result in results -%}
+        {%- if result.status in ('pass', 'success', 'warn') -%}
+            {%- do passed.append(result.node.unique_id) -%}
+        {%- elif result.node.resource_type in ('test', 'unit_test') -%}
+            {%- do faulty.extend(result.node.depends_on.nodes) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.unique_id not in passed -%}
-      {%- do failed.append(test.attached_node) -%}
+        {%- do faulty.append(test.attached_node) -%}
     {%- endfor -%}
-
-    {%- do run_query('create database if not exists ' ~ target.schema) -%}
-    {%- for result in results
-        if result.node.resource_type == 'model' and result.status == 'success'
-        and result.node.config.meta.get('published') and result.node.unique_id not in failed -%}
-      {%- do run_query(published_view(result.node)) -%}
+    {%- for gate in graph.nodes.values() if gate.name.startswith('gate_') and gate.resource_type == 'model' -%}
+        {%- if gate.unique_id in faulty or gate.unique_id not in passed -%}
+            {%- do faulty.extend(gate.depends_on.nodes) -%}
+        {%- endif -%}
     {%- endfor -%}
-  {%- endif -%}
-{% endmacro %}
+    {{ return(faulty) }}
+{%- endmacro %}
 
 
-{# The view that BI tools read: the mart's columns, with the descriptions of its YAML as comments. #}
-{% macro published_view(node) %}
-  create or replace view {{ target.schema }}.{{ node.alias }} (
-    {%- for column in node.columns.values() %}
-    {{ adapter.quote(column.name) }} comment {{ comment_literal(column.description) }}{{ ',' if not loop.last }}
-    {%- endfor %}
-  )
-  comment {{ comment_literal(node.description) }}
-  as
-  select
-    {%- for column in node.columns.values() %}
-    {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
-    {%- endfor %}
-  from {{ node.schema }}.{{ node.alias }}
-{% endmacro %}
+{#- The versioned models that this run built, by unique id. -#}
+{% macro built_nodes(results) -%}
+    {%- set built = {} -%}
+    {%- for result in results if result.node.resource_type == 'model' and result.status == 'success' -%}
+        {%- if result.node.config.materialized == 'versioned' -%}
+            {%- do built.update({result.node.unique_id: result.node}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(built) }}
+{%- endmacro %}
 
 
-{% macro comment_literal(text) -%}
-  '{{ text | trim | replace("\\", "\\\\") | replace("'", "\\'") }}'
+{% macro versioned_nodes() -%}
+    {{ return(graph.nodes.values() | selectattr('config.materialized', 'equalto', 'versioned') | list) }}
+{%- endmacro %}
+
+
+{% macro versioned_parents(node) -%}
+    {%- set parents = [] -%}
+    {%- for unique_id in node.depends_on.nodes if graph.nodes.get(unique_id, {}).get('config', {}).get('materialized') == 'versioned' -%}
+        {%- do parents.append(graph.nodes[unique_id]) -%}
+    {%- endfor -%}
+    {{ return(parents) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
-{#- The declared sources of this project, as dbt's graph has them. -#}
+{#- The raw tables that this project declares, as dbt's graph has them. -#}
 {% macro contract_tables() -%}
-    {{ return(graph.sources.values() | selectattr('package_name', 'equalto', project_name) | list) }}
+    {{ return(graph.sources.values() | selectattr('package_name', 'equalto', project_name) | rejectattr('source_name', 'equalto', 'hooks') | list) }}
 {%- endmacro %}
 
 

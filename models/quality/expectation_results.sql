@@ -1,6 +1,9 @@
 {{ config(materialized='view') }}
 
-{%- set gates = [ref('gate_shop')] %}
+{%- set gates = [
+    ref('gate_crm'), ref('gate_shop'), ref('gate_app'), ref('gate_ads'),
+    ref('gate_reference'), ref('gate_core'), ref('gate_customer'), ref('gate_ml'),
+] %}
 
 {% for gate in gates %}
 select
@@ -21,7 +24,8 @@ select
     observed_value,
     kwargs,
     message,
-    exception
+    exception,
+    sample_keys
 from {{ gate }}
 {% if not loop.last %}union all{% endif %}
 {% endfor %}

@@ -1,9 +1,10 @@
 """Data-quality gates: run Great Expectations suites on Spark DataFrames, one result row per expectation.
 
-A gate checks the relations of one source. Each relation has a suite of its own name in ``expectations/``,
+A gate checks the relations of one source or domain. Each relation has a suite of its own name in ``expectations/``,
 in the JSON that Great Expectations itself reads and writes (``ExpectationSuite.to_json_dict``). Beside
 Great Expectations' own fields every expectation states its ``severity`` and, in ``meta``, the quality
-``dimension`` it measures and the ``owner`` who is asked when it fails.
+``dimension`` it measures and the ``owner`` who is asked when it fails; the suite's own ``meta`` names the
+relation's ``key``.
 
 Source: https://docs.greatexpectations.io (Great Expectations 1.24); quality dimensions after DAMA UK,
 "The six primary dimensions for data quality assessment" (2013).
@@ -15,15 +16,20 @@ import datetime as dt
 import functools
 import json
 import logging
-import math
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
     from great_expectations.data_context import AbstractDataContext
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
+
+    from precision_marketing.expectations import OnePassEngine
 
 SEVERITIES = ("critical", "warning", "info")
 DIMENSIONS = ("completeness", "uniqueness", "validity", "consistency", "timeliness", "accuracy")
@@ -31,13 +37,26 @@ REJECTED_SUFFIX = "__rejected"
 COLUMN_KWARGS = ("column", "column_A", "column_B")
 LIMITS = {"min_value": "at least", "max_value": "at most", "type_": "type"}
 LONGEST_TEXT = 500
+SAMPLE_SIZE = 5
+# Expectations whose observed_value the next run compares with.
+DRIFTS = (
+    "expect_table_row_count_change_to_be_at_most",
+    "expect_column_mean_drift_to_be_at_most",
+    "expect_column_null_share_drift_to_be_at_most",
+    "expect_column_category_drift_to_be_at_most",
+)
+
+# (relation, type of expectation, column) -> what was observed
+Baseline = Mapping[tuple[str, str, str | None], dict[str, Any]]
 
 RESULT_SCHEMA = """
     run_id string, run_at timestamp, gate string, relation string, suite string, expectation string,
     column_name string, severity string, dimension string, owner string, success boolean,
     element_count bigint, unexpected_count bigint, unexpected_share double, observed_value string,
-    kwargs string, message string, exception string
+    kwargs string, message string, exception string, sample_keys string
 """
+
+_import_lock = threading.Lock()
 
 # What Great Expectations has to say is in the results; its log would stand between dbt's lines.
 logging.getLogger("great_expectations").addHandler(logging.NullHandler())
@@ -54,6 +73,7 @@ def load_suite(relation: str, suites_dir: str | Path = "expectations") -> Expect
     Raises SuiteError when the file is missing or no JSON, is named otherwise than the suite in it, holds no
     expectation, or one that is unknown or lacks severity, dimension or owner.
     """
+    expectations_module()  # registers the project's own expectations
     from great_expectations.core import ExpectationSuite
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -85,6 +105,39 @@ def load_suite(relation: str, suites_dir: str | Path = "expectations") -> Expect
     return ExpectationSuite(**content)
 
 
+def run_gate(
+    dbt: Any, session: SparkSession, relations: Mapping[str, DataFrame], max_rejected_share: float = 0.0
+) -> DataFrame:
+    """The body of a gate, a dbt Python model: results of this run, to be appended to the gate's own table.
+
+    See ``run_suites`` for the arguments. The newest run in the gate's table without a failed critical expectation
+    is the baseline.
+    """
+    from dbt_common.invocation import get_invocation_id
+
+    history = session.table(str(dbt.this)) if dbt.is_incremental else None
+    rows = run_suites(
+        dbt.this.identifier,
+        relations,
+        run_id=get_invocation_id(),
+        max_rejected_share=max_rejected_share,
+        baseline=None if history is None else last_approved(history),
+    )
+    return session.createDataFrame(rows, RESULT_SCHEMA)
+
+
+def last_approved(history: DataFrame) -> Baseline:
+    """What the expectations of drift observed in the newest run of ``history`` (rows of RESULT_SCHEMA) that passed.
+
+    By relation, type of expectation and column; empty if no run has passed.
+    """
+    runs = history.groupBy("run_at").agg(F.bool_or(F.expr("not success and severity = 'critical'")).alias("failed"))
+    newest = runs.where("not failed").agg(F.max("run_at").alias("run_at"))
+    rows = history.where(F.col("expectation").isin(*DRIFTS)).join(newest, "run_at")
+    kept = rows.select("relation", "expectation", "column_name", "observed_value").where("observed_value is not null")
+    return {(relation, expectation, column): json.loads(text) for relation, expectation, column, text in kept.collect()}
+
+
 def run_suites(
     gate: str,
     relations: Mapping[str, DataFrame],
@@ -92,38 +145,54 @@ def run_suites(
     run_id: str,
     suites_dir: str | Path = "expectations",
     max_rejected_share: float = 0.0,
+    baseline: Baseline | None = None,
     run_at: dt.datetime | None = None,
 ) -> list[dict[str, Any]]:
     """Check each relation against its suite; one dict with the fields of RESULT_SCHEMA per expectation.
 
     Results come in the order of ``relations`` and of their suite files. Shares are of all rows of the
     relation (0 to 1), times are UTC. An expectation that could not be evaluated has failed, with the reason
-    in ``exception``. No value of the checked data is kept except the aggregate in ``observed_value``.
+    in ``exception``. No value of the checked data is kept but aggregates in ``observed_value`` (and the categories
+    of columns whose drift is measured), and masked keys in ``sample_keys``.
 
     A suite may use these parameters as ``{"$PARAMETER": name}``:
 
     * ``end_of_tomorrow``: midnight after the day (UTC) that follows ``run_at``: later than any clock;
-    * ``allowed_rejected_rows``, in the suite of ``x__rejected`` where ``x`` is among ``relations`` too:
-      ``max_rejected_share`` of the rows of both, rounded down.
+    * ``max_rejected_share``: the argument. A table ``x__rejected`` comes after its ``x`` in ``relations``.
 
-    ``run_at`` (aware) defaults to now. Raises SuiteError as ``load_suite`` does, and for a suite parameter
-    that has no value.
+    ``baseline`` is what ``last_approved`` gives. ``run_at`` (aware) defaults to now. Raises SuiteError as
+    ``load_suite`` does, and for a suite parameter that has no value.
     """
     suites = {relation: load_suite(relation, suites_dir) for relation in relations}
     run_at = run_at or dt.datetime.now(dt.UTC)
     end_of_tomorrow = run_at.astimezone(dt.UTC).date() + dt.timedelta(days=2)
+    parameters = {"end_of_tomorrow": f"{end_of_tomorrow}T00:00:00", "max_rejected_share": max_rejected_share}
     common = {"run_id": run_id, "run_at": run_at, "gate": gate}
-    rows = []
+    rows: list[dict[str, Any]] = []
+    row_counts: dict[str, int] = {}
     for relation, frame in relations.items():
-        parameters: dict[str, Any] = {"end_of_tomorrow": f"{end_of_tomorrow}T00:00:00"}
-        staged = relations.get(relation.removesuffix(REJECTED_SUFFIX))
-        if relation.endswith(REJECTED_SUFFIX) and staged is not None:
-            total = staged.count() + frame.count()
-            # 0.29 * 100 is 28.999999999999996, and 29 rows are meant.
-            parameters["allowed_rejected_rows"] = math.floor(max_rejected_share * total + 1e-9)
-        for result in _validate(suites[relation], frame, parameters):
-            rows.append({**common, "relation": relation, **_row(relation, result)})
+        engine = expectations_module().OnePassEngine(
+            relation,
+            frame,
+            relations=relations,
+            baseline={key[1:]: observed for key, observed in (baseline or {}).items() if key[0] == relation},
+            staged_rows=row_counts.get(relation.removesuffix(REJECTED_SUFFIX), 0),
+        )
+        results = _validate(suites[relation], engine, parameters)
+        counts = [(result.result or {}).get("element_count") for result in results]
+        row_counts[relation] = next((count for count in counts if count is not None), 0)
+        key = (suites[relation].meta or {}).get("key", [])
+        for result in results:
+            sample = _sample_keys(engine, key, result) if _has_offending_rows(result) else None
+            rows.append({**common, "relation": relation, **_row(relation, result), "sample_keys": sample})
     return rows
+
+
+def expectations_module() -> ModuleType:
+    """``precision_marketing.expectations``, whose import takes seconds: Great Expectations comes with it."""
+    with _import_lock:
+        from precision_marketing import expectations
+    return expectations
 
 
 @functools.cache
@@ -140,21 +209,18 @@ def _context() -> AbstractDataContext:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _validate(suite: ExpectationSuite, frame: DataFrame, parameters: dict) -> list:
+def _validate(suite: ExpectationSuite, engine: OnePassEngine, parameters: dict) -> list:
     """Great Expectations' results for one relation, in the order of the suite."""
-    from great_expectations.execution_engine import SparkDFExecutionEngine
     from great_expectations.validator.validator import Validator
 
     unknown = _parameters(suite.to_json_dict()) - set(parameters)
     if unknown:
         raise SuiteError(f"{suite.name}: no value for suite parameter {', '.join(sorted(unknown))}")
-    # A data source would look for "the" Spark session itself, and find the wrong one where there are several.
-    engine = SparkDFExecutionEngine(spark=frame.sparkSession, persist=False)
-    engine.load_batch_data(suite.name, frame)
-    outcome = Validator(execution_engine=engine, data_context=_context()).validate(
+    with _import_lock:  # gates run side by side, and Great Expectations knows one context at a time
+        context = _context()
+    outcome = Validator(execution_engine=engine, data_context=context).validate(
         expectation_suite=suite,
         suite_parameters=parameters,
-        # No sample of the offending values leaves Spark: they may be personal.
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
     by_id = {result.expectation_config.id: result for result in outcome.results}
@@ -174,20 +240,20 @@ def _row(suite: str, result: Any) -> dict[str, Any]:
     unexpected = 0 if total == 0 else outcome.get("unexpected_count")
     observed = outcome.get("observed_value")
 
+    said = []
     if exception:
-        counts = f"could not be evaluated: {exception}"
+        said.append(f"could not be evaluated: {exception}")
     elif total is not None:
-        counts = f"{unexpected:,} of {total:,} rows"
+        said.append(f"{unexpected:,} of {total:,} rows")
         if kwargs.get("mostly", 1) < 1:
-            counts += f", allowed {1 - kwargs['mostly']:.2%}"
-    elif observed is not None:
-        limits = ", ".join(
-            f"{LIMITS.get(key, key)} {_number(value)}" for key, value in kwargs.items() if key not in COLUMN_KWARGS
-        )
-        counts = f"observed {_number(observed)}, expected {limits}"
-    else:
-        counts = "as expected" if result.success else "not as expected"
+            said.append(f"allowed {1 - kwargs['mostly']:.2%}")
+    elif observed is not None and not outcome.get("details"):
+        limits = ", ".join(f"{LIMITS[key]} {_number(value)}" for key, value in kwargs.items() if key in LIMITS)
+        said.append(f"observed {_number(observed)}, expected {limits}")
+    if outcome.get("details") and not exception:
+        said.append(outcome["details"])
     severity = str(getattr(config.severity, "value", config.severity))
+    counts = ", ".join(said) or ("as expected" if result.success else "not as expected")
     return {
         "suite": suite,
         "expectation": config.type,
@@ -199,11 +265,56 @@ def _row(suite: str, result: Any) -> dict[str, Any]:
         "element_count": total,
         "unexpected_count": unexpected,
         "unexpected_share": None if unexpected is None else unexpected / max(total, 1),
-        "observed_value": None if observed is None else str(observed)[:LONGEST_TEXT],
+        "observed_value": None if observed is None else str(observed),
         "kwargs": json.dumps(kwargs, sort_keys=True, default=str),
         "message": f"{suite}: {config.type}({', '.join(columns)}): {counts} ({severity})",
         "exception": exception,
     }
+
+
+def _has_offending_rows(result: Any) -> bool:
+    return not result.success and not _exception(result.exception_info) and bool(result.result.get("unexpected_count"))
+
+
+def _sample_keys(engine: OnePassEngine, key: list[str], result: Any) -> str | None:
+    """JSON array of the masked keys of up to SAMPLE_SIZE offending rows, the first in order of their keys.
+
+    None where the suite states no key, or the relation lacks it. One small query.
+    """
+    rows = _offending_rows(engine, result.expectation_config.to_domain_obj())
+    if not key or rows is None or not set(key) <= set(rows.columns):
+        return None
+    keys = rows.select(*(rows[column].cast("string").alias(f"k{n}") for n, column in enumerate(key))).distinct()
+    first = keys.orderBy(*keys.columns).limit(SAMPLE_SIZE).collect()
+    return json.dumps([" / ".join(mask_key(part) for part in row) for row in first], ensure_ascii=False)
+
+
+def _offending_rows(engine: OnePassEngine, expectation: Any) -> DataFrame | None:
+    """The rows that an expectation found wrong; None where it is not about rows."""
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    if hasattr(expectation, "unexpected_rows"):
+        return expectation.unexpected_rows(engine)
+    if not getattr(expectation, "map_metric", None):
+        return None
+    needed = expectation.get_validation_dependencies(engine, {}).metric_configurations
+    counted = needed[f"{expectation.map_metric}.unexpected_count"]
+    condition, domain, columns = MetricsCalculator(engine).get_metric(
+        MetricConfiguration(
+            f"{expectation.map_metric}.condition", counted.metric_domain_kwargs, counted.metric_value_kwargs
+        )
+    )
+    # A condition over a window can be a column, but not a filter.
+    return engine.get_domain_records({**domain, **columns}).withColumn("__unexpected", condition).where("__unexpected")
+
+
+def mask_key(key: str | None) -> str:
+    """A key with its middle hidden: at most two characters at either end, never more than half of it, are shown."""
+    if key is None:
+        return "(null)"
+    shown = min(2, len(key) // 4)
+    return f"{key[:shown]}***{key[len(key) - shown :]}"
 
 
 def _exception(info: dict | None) -> str | None:

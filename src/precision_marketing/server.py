@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment
@@ -27,8 +28,8 @@ HOST = "127.0.0.1"
 START_SECONDS = 180
 
 
-def profile_settings(target: str = "local", profiles_dir: str | None = None) -> dict[str, str]:
-    """``server_side_parameters`` of a target in profiles.yml, with environment variables filled in.
+def profile_target(target: str | None = None, profiles_dir: str | None = None) -> dict[str, Any]:
+    """A target in profiles.yml, by default that of dbt, with environment variables filled in.
 
     Raises FileNotFoundError without a profiles.yml in ``profiles_dir`` ($DBT_PROFILES_DIR, else here).
     """
@@ -37,7 +38,12 @@ def profile_settings(target: str = "local", profiles_dir: str | None = None) -> 
     environment.filters["as_number"] = int
     text = environment.from_string(path.read_text()).render(env_var=os.environ.get)
     profile = yaml.safe_load(text)["precision_marketing"]
-    return profile["outputs"][target]["server_side_parameters"]
+    return profile["outputs"][target or profile["target"]]
+
+
+def profile_settings(target: str = "local", profiles_dir: str | None = None) -> dict[str, str]:
+    """``server_side_parameters`` of a target in profiles.yml, as ``profile_target`` finds it."""
+    return profile_target(target, profiles_dir)["server_side_parameters"]
 
 
 def command(settings: dict[str, str], thrift_port: int, connect_port: int) -> list[str]:

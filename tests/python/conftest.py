@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import harness
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 
 @dataclass(frozen=True)
 class Demo:
-    """A built demo warehouse: its MARKETING_HOME, and what the build printed."""
+    """A built demo warehouse: its MARKETING_HOME, what the build printed, and Spark's event log of it."""
 
     home: Path
     output: str
+    events: Path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,10 +42,13 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The default demo, generated and built as ``make build`` does, on the target local."""
-    home = tmp_path_factory.mktemp("demo")
+    home, events = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("events")
     arguments = "{customers: 5000, only_if_empty: true}"
     generated = harness.run_dbt("run-operation", "generate_demo_data", "--args", arguments, home=home)
-    return Demo(home, generated.stdout + harness.run_dbt("build", home=home).stdout)
+    defaults = "".join(f"{name} {value}\n" for name, value in harness.event_log(events).items())
+    (events / "spark-defaults.conf").write_text(defaults)
+    built = harness.run_dbt("build", home=home, SPARK_CONF_DIR=str(events))
+    return Demo(home, generated.stdout + built.stdout, events)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +61,32 @@ def spark_cluster(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[
         home = request.getfixturevalue("demo").home
         with harness.cluster(tmp_path_factory.mktemp("cluster"), home) as server:
             yield server
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A Spark in this process for many small queries, which are interpreted: compiling them costs more than running."""
+    from pyspark.sql import SparkSession
+
+    # The workers need this interpreter, not the first python of the path.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.driver.memory", "2g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config("spark.sql.adaptive.enabled", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="session")

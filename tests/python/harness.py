@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dbt_spark_python import java_home
 from precision_marketing import server
@@ -18,6 +21,11 @@ from precision_marketing import server
 ROOT = Path(__file__).resolve().parents[2]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
 DBT = str(Path(sys.executable).with_name("dbt"))
+KEYS = {
+    "MARKETING_AES_KEY": "an AES key of 32 bytes for tests",
+    "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",
+    "MARKETING_AES_KEY_OLD": "",
+}
 
 
 def free_port() -> int:
@@ -40,10 +48,11 @@ def embedded_settings(home: Path) -> dict[str, str]:
 
 @dataclass
 class Server:
-    """Addresses of one running Spark application."""
+    """Addresses of one running Spark application, and the folder with its logs."""
 
     thrift_port: int
     connect_port: int
+    logs: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,7 +73,8 @@ class Server:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
         finally:
-            connection.close()
+            with suppress(hive.OperationalError):  # closing may need a class of Hive that Spark's server lacks
+                connection.close()
 
 
 def _stop(process: subprocess.Popen) -> None:
@@ -76,10 +86,20 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
+def event_log(folder: Path) -> dict[str, str]:
+    """Spark settings that write to ``folder``, as plain text, what a Spark UI shows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": folder.as_uri(),
+    }
+
+
 @contextmanager
 def serving(settings: dict[str, str], log: Path) -> Iterator[Server]:
     """A thrift and Spark Connect server with ``settings`` on free ports."""
-    ports = Server(free_port(), free_port())
+    ports = Server(free_port(), free_port(), log.parent)
     process = server.start(settings, ports.thrift_port, ports.connect_port, log)
     try:
         yield ports
@@ -124,6 +144,7 @@ def cluster(work: Path, home: Path) -> Iterator[Server]:
                 "--work-dir", str(work / f"worker{number}"), master,
             )  # fmt: skip
         settings = {**embedded_settings(home), "spark.master": master, "spark.executor.memory": "1200m"}
+        settings |= event_log(work / "events")
         with serving(settings, work / "server.log") as ports:
             yield ports
     finally:
@@ -157,6 +178,7 @@ def dbt_environment(home: Path, **environment: str) -> dict[str, str]:
         "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
         "DBT_USE_COLORS": "false",
+        **KEYS,
         **environment,
     }
 
@@ -171,3 +193,24 @@ def write_project(folder: Path, files: dict[str, str], **settings: object) -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+def stored_bytes(folder: Path) -> Iterator[bytes]:
+    """Every file below ``folder`` as it is, and the decoded values of Parquet files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.read_bytes()
+            if path.suffix == ".parquet":
+                for column in pq.read_table(path).itercolumns():
+                    if pa.types.is_integer(column.type):
+                        column = column.cast(pa.string())
+                    for chunk in column.chunks:
+                        yield from (buffer.to_pybytes() for buffer in chunk.buffers() if buffer is not None)
+
+
+def found_in(parts: Iterable[bytes], secrets: set[bytes]) -> set[bytes]:
+    """Those of ``secrets`` that are in any of ``parts``."""
+    found = set()
+    for part in parts:
+        found |= {secret for secret in secrets - found if secret in part}
+    return found

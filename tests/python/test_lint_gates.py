@@ -2,10 +2,13 @@
 
 Which gate guards what is read from dbt's manifest. A gate (models/quality/gate_*) guards each relation it
 reads and, for staging, everything of the same source, since the tables of a source arrive and fail together.
+What a gate itself is built on, such as a mart beside the one it reads, comes before that gate. The vault is made beside
+staging, of the same raw rows, and nobody computes from it.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +52,34 @@ def ungated_reads(manifest):
             own = own.union(*(guards(parent) for parent in parents(node)))
         return own
 
+    def built_on(uid):
+        found = set(parents(nodes[uid])) & set(models)
+        return found.union(*(built_on(parent) for parent in found))
+
+    before = {gate: built_on(gate) for gate in gates}
     return sorted(
         f"{node['name']} reads {nodes[parent]['name']} without {nodes[gate]['name']}"
-        for node in models.values()
-        if layer(node) not in ("staging", "quality")
+        for uid, node in models.items()
+        if layer(node) not in ("staging", "vault", "quality")
         for parent in parents(node)
         for gate in guards(parent) - set(parents(node))
+        if uid not in before[gate]
+    )
+
+
+def ungated(manifest):
+    """Names of staged and rejected relations and of published marts that no gate reads, sorted."""
+    models = {uid: node for uid, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    names = {node["name"] for node in models.values()}
+    gated = set().union(*(parents(node) for node in models.values() if node["name"].startswith("gate_")))
+    return sorted(
+        node["name"]
+        for uid, node in models.items()
+        if uid not in gated
+        and (
+            (layer(node) == "staging" and (node["name"].endswith("__rejected") or f"{node['name']}__rejected" in names))
+            or (layer(node) == "marts" and node["config"]["meta"].get("published"))
+        )
     )
 
 
@@ -106,15 +131,40 @@ def test_no_model_goes_round_a_gate(manifest):
     assert ungated_reads(manifest) == []
 
 
-def test_the_project_has_gates_and_readers_behind_them(manifest):
-    behind = [
-        node["name"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
-        and layer(node) in ("marts", "ml")
-        and "model.precision_marketing.gate_shop" in parents(node)
-    ]
-    assert "fct_orders" in behind
+def test_a_gate_reads_every_staging_relation_and_published_mart(manifest):
+    assert ungated(manifest) == []
+    changed = json.loads(json.dumps(manifest))
+    changed["nodes"]["model.precision_marketing.gate_core"]["depends_on"]["nodes"].remove(
+        "model.precision_marketing.fct_orders"
+    )
+    assert ungated(changed) == ["fct_orders"]
+
+
+def test_a_gate_names_each_relation_as_it_is(manifest):
+    """The key of a relation in a gate, and so its suite, is the name that dbt.ref gets."""
+    for path in (PROJECT / "models" / "quality").glob("gate_*.py"):
+        pairs = re.findall(r'"(\w+)": dbt\.ref\("(\w+)"\)', path.read_text())
+        assert pairs and all(key == name for key, name in pairs), path.name
+        refs = manifest["nodes"][f"model.precision_marketing.{path.stem}"]["depends_on"]["nodes"]
+        assert [name for _, name in pairs] == [ref.rpartition(".")[2] for ref in refs], path.name
+
+
+def test_results_of_every_gate_are_in_one_table(manifest):
+    gates = {uid for uid in manifest["nodes"] if uid.startswith("model.precision_marketing.gate_")}
+    assert set(parents(manifest["nodes"]["model.precision_marketing.expectation_results"])) == gates
+
+
+@pytest.mark.parametrize(
+    "mart, gate",
+    [
+        ("fct_orders", "gate_shop"),
+        ("fct_events", "gate_app"),
+        ("customer_rfm", "gate_core"),
+        ("ml_customer_segments", "gate_customer"),
+    ],
+)
+def test_readers_are_behind_their_gate(manifest, mart, gate):
+    assert f"model.precision_marketing.{gate}" in parents(manifest["nodes"][f"model.precision_marketing.{mart}"])
 
 
 @pytest.mark.parametrize(
@@ -153,3 +203,11 @@ def test_a_gated_mart_is_guarded_too(small):
     add_model(small, "gate_core", "quality", [mart])
     add_model(small, "report", "marts/core", [mart])
     assert ungated_reads(small) == ["report reads mart without gate_core"]
+
+
+def test_a_mart_that_a_gate_is_built_on_is_not_behind_it(small):
+    dimension = add_model(small, "dimension", "marts/core", [])
+    fact = add_model(small, "fact", "marts/core", [dimension])
+    add_model(small, "gate_core", "quality", [dimension, fact])
+    add_model(small, "report", "marts/customer", [fact, dimension])
+    assert ungated_reads(small) == [f"report reads {name} without gate_core" for name in ("dimension", "fact")]

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import importlib.util
-import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -390,26 +389,6 @@ def test_scorer_runs_where_the_package_is_not_installed(planted, fitted, tmp_pat
     assert [int(word) for word in done.stdout.split()] == fitted.predict(planted.head(50)).tolist()
 
 
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    from pyspark.sql import SparkSession
-
-    # The workers need this interpreter, not the first python of the path.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.driver.memory", "2g")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
-
-
 class FakeDbt:
     """What a Python model sees of dbt: ref and config.get."""
 
@@ -443,7 +422,7 @@ def run_models(spark, frame, segment_count="None", partitions=3):
     ]
     rfm = spark.createDataFrame(rows, schema).repartition(partitions)
     strategies = spark.createDataFrame(STRATEGIES.values.tolist(), list(STRATEGIES))
-    tables = {"customer_rfm": rfm, "segment_strategies": strategies}
+    tables = {"customer_rfm": rfm, "segment_strategies": strategies, "gate_customer": None}  # waited for, not read
     dbt = FakeDbt(tables, {"segment_count": segment_count})
     for name in (
         "ml_segment_selection",

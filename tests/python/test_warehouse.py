@@ -16,8 +16,8 @@ PUBLISHED = {
     "customer_rfm", "customer_segments", "customer_tags", "dim_customers", "dim_products", "fct_events",
     "fct_order_items", "fct_orders", "segment_profiles", "segment_selection", "segment_validation",
 }  # fmt: skip
-# One row per expectation and run: they differ from run to run by design.
-RUN_RESULTS = {"gate_shop", "expectation_results"}
+# What a run writes down about itself differs from run to run by design; versions bear the run's name.
+OF_ONE_RUN = re.compile(r"gate_.*|expectation_results|quality_scorecard|publications|erasure_.*|.*__v\d{14}\w{4}")
 
 
 def frame(server: harness.Server, columns: str, rest: str) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def contents(server: harness.Server, schemas: tuple[str, ...]) -> dict[str, tupl
         f"{schema}.{table}": content(server, f"{schema}.{table}")
         for schema in schemas
         for _, table, _ in server.query(f"show tables in {schema}")
-        if table not in RUN_RESULTS
+        if not OF_ONE_RUN.fullmatch(table)
     }
 
 
@@ -118,7 +118,7 @@ def test_planted_segments_come_back(as_built, spark_cluster: harness.Server) -> 
         join marketing.customer_segments s on r.customer_id = s.customer_id
         join demo_truth.customer_truth t on r.customer_id = t.customer_id""",
     )
-    assert len(found) > 4_900
+    assert len(found) > 4_600  # who consents to profiling
     ours = adjusted_rand_score(found["segment"], found["segment_id"])
     baseline = adjusted_rand_score(found["segment"], rfm_groups(found, found["segment_id"].nunique()))
     print(f"adjusted Rand index: K-means {ours:.3f}, RFM cells {baseline:.3f}")
@@ -158,6 +158,7 @@ def test_rfm_equals_pandas(as_built, spark_cluster: harness.Server) -> None:
         "from marketing.customer_rfm",
     ).set_index("customer_id")
     as_of = pd.Timestamp(rfm["as_of_date"].iloc[0])
+    orders = orders[orders["customer_id"].isin(rfm.index)]  # the others did not consent to profiling
     bought = orders.groupby("customer_id").agg(
         last=("order_date", "max"), frequency=("order_date", "size"), monetary=("net_amount", "sum")
     )
@@ -181,7 +182,9 @@ def test_every_engine_builds_the_same_tables(
         "build", "--target", target, "--exclude-resource-type", "test", "unit_test", *more,
         home=demo.home, **spark_cluster.environment,
     )  # fmt: skip
-    assert_same(contents(spark_cluster, SCHEMAS), as_built)
+    built = ("marketing_staging", "marketing_build", "marketing_quality")
+    expected = {table: found for table, found in as_built.items() if table.partition(".")[0] in built}
+    assert_same(contents(spark_cluster, built), expected)
 
 
 ORDERS = """
@@ -241,7 +244,7 @@ def test_corrupt_orders_are_rejected_and_too_many_stop_the_build(
         assert spark_cluster.query(f"select count(*) from {schema}.fct_orders") == [(100,)]
     else:
         assert result.returncode == 1
-        message = "stg_shop__orders__rejected: expect_table_row_count_to_be_between(): observed 10, expected at most 5"
+        message = "stg_shop__orders__rejected: expect_rejected_share_to_be_at_most(): 10 of 117 rows"
         assert message in result.stdout, result.stdout
         for skipped in ("fct_orders", "customer_rfm"):
             assert re.search(rf"SKIP relation {schema}_build.{skipped} ", result.stdout), result.stdout

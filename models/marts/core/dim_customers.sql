@@ -1,4 +1,7 @@
+-- depends_on: {{ ref('gate_crm') }}
 -- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
+-- depends_on: {{ ref('gate_reference') }}
 with
 
 customers as (
@@ -49,6 +52,15 @@ contactable as (
     group by customer_id
 ),
 
+profilable as (
+    select
+        customer_id,
+        max_by(granted, struct(recorded_at, not granted)) as can_profile
+    from consents
+    where purpose = 'profiling'
+    group by customer_id
+),
+
 aged as (
     select
         keys.customer_id,
@@ -74,10 +86,13 @@ select
     customers.registered_at,
     coalesce(contactable.can_sms, false) as can_sms,
     coalesce(contactable.can_push, false) as can_push,
-    coalesce(contactable.can_email, false) as can_email
+    coalesce(contactable.can_email, false) as can_email,
+    -- A company that records no consents at all works on another legal basis; docs/privacy.md.
+    coalesce(profilable.can_profile, not exists(select 1 from consents)) as can_profile
 from aged
 left join customers on aged.customer_id = customers.customer_id
 left join contactable on aged.customer_id = contactable.customer_id
+left join profilable on aged.customer_id = profilable.customer_id
 left join regions
     on lower(customers.city) = lower(regions.city)
     and lower(customers.province) = lower(regions.province)

@@ -1,9 +1,9 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='insert_overwrite',
-    partition_by=['event_date'],
-    on_schema_change='fail',
-) }}
+-- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
+{{ config(partition_by=['event_date']) }}
+
+{%- set approved = approved_version() %}
 
 with
 
@@ -19,14 +19,24 @@ customers as (
     select customer_id from {{ ref('dim_customers') }}
 ),
 
--- The newest days are built again, for events that arrive late; older days stay as they are.
-recent as (
-    select * from events
-    {% if is_incremental() -%}
-    where event_date >= (
-        select coalesce(date_sub(max(event_date), {{ var('late_event_days', 3) }}), date '1900-01-01') from {{ this }}
-    )
+retention as (
+    select keep_from from {{ ref('stg_retention_limits') }} where table_name = 'app_events'
+),
+
+-- The newest days are built again, for events that arrive late.
+first_day as (
+    {% if approved -%}
+    select coalesce(date_sub(max(event_date), {{ var('late_event_days', 3) }}), date '1900-01-01') as first_day
+    from {{ approved }} as approved
+    {%- else -%}
+    select date '1900-01-01' as first_day
     {%- endif %}
+),
+
+recent as (
+    select events.*
+    from events
+    inner join first_day on events.event_date >= first_day.first_day
 ),
 
 gaps as (
@@ -48,18 +58,47 @@ sessions as (
             rows between unbounded preceding and current row
         ) as session_number
     from gaps
+),
+
+rebuilt as (
+    select
+        sessions.event_id,
+        customers.customer_id,
+        sessions.anonymous_id,
+        md5(concat_ws('|', sessions.visitor, sessions.event_date, sessions.session_number)) as session_id,
+        sessions.event_type,
+        sessions.product_id,
+        sessions.category,
+        sessions.device_type,
+        sessions.occurred_at,
+        sessions.event_date
+    from sessions
+    left join customers on sessions.customer_id = customers.customer_id
+),
+
+-- Older days are taken over from the approved version as they are, as long as they may be kept.
+all_days as (
+    select * from rebuilt
+    {% if approved -%}
+    union all
+    select
+        event_id, customer_id, anonymous_id, session_id, event_type, product_id, category, device_type, occurred_at,
+        event_date
+    from {{ approved }}
+    inner join first_day on event_date < first_day
+    where occurred_at >= coalesce((select max(keep_from) from retention), timestamp '1900-01-01')
+    {%- endif %}
 )
 
 select /*+ rebalance(event_date) */
-    sessions.event_id,
-    customers.customer_id,
-    sessions.anonymous_id,
-    md5(concat_ws('|', sessions.visitor, sessions.event_date, sessions.session_number)) as session_id,
-    sessions.event_type,
-    sessions.product_id,
-    sessions.category,
-    sessions.device_type,
-    sessions.occurred_at,
-    sessions.event_date
-from sessions
-left join customers on sessions.customer_id = customers.customer_id
+    event_id,
+    customer_id,
+    anonymous_id,
+    session_id,
+    event_type,
+    product_id,
+    category,
+    device_type,
+    occurred_at,
+    event_date
+from all_days

@@ -1,7 +1,8 @@
+-- depends_on: {{ ref('gate_core') }}
 with
 
 customers as (
-    select customer_id from {{ ref('dim_customers') }}
+    select customer_id from {{ ref('dim_customers') }} where can_profile
 ),
 
 orders as (

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('gate_core') }}
 with
 
 events as (
@@ -14,6 +15,10 @@ order_items as (
 
 products as (
     select product_id, category, brand from {{ ref('dim_products') }}
+),
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }} where can_profile
 ),
 
 as_of as (
@@ -42,6 +47,7 @@ interests as (
         products.brand,
         count(*) as records
     from records
+    inner join customers on records.customer_id = customers.customer_id
     left join products on records.product_id = products.product_id
     group by records.customer_id, coalesce(products.category, records.category), products.brand
 ),

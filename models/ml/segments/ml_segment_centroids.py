@@ -2,6 +2,7 @@ from precision_marketing import segmentation
 
 
 def model(dbt, session):
+    dbt.ref("gate_customer")
     chosen = dbt.ref("ml_segment_selection").where("chosen").toPandas()["k"]
     strategies = dbt.ref("segment_strategies").toPandas()
     # No buyers: nothing was chosen, and the segmenter fits no centroid whatever the number.

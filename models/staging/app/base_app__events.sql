@@ -13,6 +13,10 @@ raw_rows as (
     from {{ source('app', 'app_events') }}
 ),
 
+erased as (
+    {{ erased_customers() }}
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -35,10 +39,12 @@ checked as (
         {{ reject_reason(
             required=['event_id'],
             instants=['occurred_at'],
-            allowed={'event_type': ['view', 'favourite', 'cart', 'remove_from_cart', 'purchase', 'search', 'login']}
-        ) }} as _reject_reason,
-        {{ raw_row_json('app', 'app_events', columns) }} as _raw_row
+            allowed={'event_type': ['view', 'favourite', 'cart', 'remove_from_cart', 'purchase', 'search', 'login']},
+            erasable=true,
+            expires='app_events.occurred_at'
+        ) }} as _reject_reason
     from typed
+    left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
@@ -53,7 +59,7 @@ select
     latitude,
     longitude,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('app', 'app_events', columns) }} as _raw_row,
     {{ row_rank('event_id', 'occurred_at desc') }} as _row_rank,
     {{ duplicate_rows('event_id') }} as duplicate_rows
 from checked

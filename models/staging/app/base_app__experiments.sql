@@ -12,6 +12,10 @@ raw_rows as (
     from {{ source('app', 'app_experiments') }}
 ),
 
+erased as (
+    {{ erased_customers() }}
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -25,9 +29,14 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['experiment_id', 'customer_id', 'variant'], instants=['assigned_at']) }} as _reject_reason,
-        {{ raw_row_json('app', 'app_experiments', columns) }} as _raw_row
+        {{ reject_reason(
+            required=['experiment_id', 'customer_id', 'variant'],
+            instants=['assigned_at'],
+            erasable=true,
+            expires='app_experiments.assigned_at'
+        ) }} as _reject_reason
     from typed
+    left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
@@ -36,7 +45,7 @@ select
     variant,
     {{ if_past('assigned_at') }} as assigned_at,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('app', 'app_experiments', columns) }} as _raw_row,
     {{ row_rank('experiment_id, customer_id', 'assigned_at') }} as _row_rank,
     {{ duplicate_rows('experiment_id, customer_id') }} as duplicate_rows
 from checked

@@ -12,6 +12,10 @@ raw_rows as (
     from {{ source('crm', 'crm_consents') }}
 ),
 
+erased as (
+    {{ erased_customers() }}
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -30,10 +34,11 @@ checked as (
             required=['customer_id', 'granted'],
             readable=['granted'],
             instants=['recorded_at'],
-            allowed={'purpose': ['marketing', 'profiling', 'sharing'], 'channel': ['sms', 'push', 'email', 'any']}
-        ) }} as _reject_reason,
-        {{ raw_row_json('crm', 'crm_consents', columns) }} as _raw_row
+            allowed={'purpose': ['marketing', 'profiling', 'sharing'], 'channel': ['sms', 'push', 'email', 'any']},
+            erasable=true
+        ) }} as _reject_reason
     from typed
+    left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
@@ -43,7 +48,7 @@ select
     granted,
     {{ if_past('recorded_at') }} as recorded_at,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('crm', 'crm_consents', columns) }} as _raw_row,
     {{ row_rank('customer_id, purpose, channel, recorded_at', 'granted') }} as _row_rank,
     {{ duplicate_rows('customer_id, purpose, channel, recorded_at') }} as duplicate_rows
 from checked

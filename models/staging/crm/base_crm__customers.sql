@@ -1,4 +1,5 @@
-{{ config(materialized='view') }}
+-- Ephemeral: a view would show the plain values to whoever can read raw data through it.
+{{ config(materialized='ephemeral') }}
 
 {%- set columns = [
     'customer_id', 'name', 'phone', 'email', 'id_number', 'gender', 'birth_date', 'province', 'city', 'address',
@@ -17,10 +18,17 @@ typed as (
     select
         struct(*) as raw,
         customer_id,
+        name,
         {{ mask_name('name') }} as name_masked,
+        phone,
         {{ mask_phone('phone') }} as phone_masked,
+        {{ phone_sha256('phone') }} as phone_sha256,
+        email,
         {{ mask_email('email') }} as email_masked,
+        {{ email_sha256('email') }} as email_sha256,
+        id_number,
         {{ mask_id_number('id_number') }} as id_number_masked,
+        address,
         {{ standard_spelling('gender', 'gender', known_only=true) }} as gender,
         {{ business_date(parse_timestamp('birth_date')) }} as birth_date,
         province,
@@ -34,18 +42,25 @@ typed as (
 
 checked as (
     select
-        *,
-        {{ reject_reason(required=['customer_id']) }} as _reject_reason,
-        {{ raw_row_json('crm', 'crm_customers', columns) }} as _raw_row
+        typed.*,
+        {{ reject_reason(required=['customer_id'], erasable=true) }} as _reject_reason
     from typed
+    left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
     customer_id,
+    name,
     name_masked,
+    phone,
     phone_masked,
+    phone_sha256,
+    email,
     email_masked,
+    email_sha256,
+    id_number,
     id_number_masked,
+    address,
     gender,
     {{ if_past('birth_date', earliest='1900-01-01') }} as birth_date,
     province,
@@ -55,7 +70,7 @@ select
     {{ if_past('registered_at') }} as registered_at,
     {{ if_past('updated_at') }} as updated_at,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('crm', 'crm_customers', columns) }} as _raw_row,
     {{ row_rank('customer_id', 'updated_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('customer_id') }} as duplicate_rows
 from checked

@@ -24,8 +24,7 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['request_id', 'customer_id']) }} as _reject_reason,
-        {{ raw_row_json('crm', 'crm_erasure_requests', columns) }} as _raw_row
+        {{ reject_reason(required=['request_id', 'customer_id']) }} as _reject_reason
     from typed
 )
 
@@ -34,7 +33,7 @@ select
     customer_id,
     {{ if_past('requested_at') }} as requested_at,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('crm', 'crm_erasure_requests', ['request_id', 'requested_at']) }} as _raw_row,
     {{ row_rank('request_id', 'requested_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('request_id') }} as duplicate_rows
 from checked

@@ -12,6 +12,10 @@ raw_rows as (
     from {{ source('crm', 'crm_service_tickets') }}
 ),
 
+erased as (
+    {{ erased_customers() }}
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -27,9 +31,14 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['ticket_id'], instants=['opened_at']) }} as _reject_reason,
-        {{ raw_row_json('crm', 'crm_service_tickets', columns) }} as _raw_row
+        {{ reject_reason(
+            required=['ticket_id'],
+            instants=['opened_at'],
+            erasable=true,
+            expires='crm_service_tickets.opened_at'
+        ) }} as _reject_reason
     from typed
+    left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
@@ -38,9 +47,9 @@ select
     {{ if_past('opened_at') }} as opened_at,
     {{ if_past('closed_at') }} as closed_at,
     topic,
-    satisfaction,
+    {{ if_between('satisfaction', 1, 5) }} as satisfaction,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('crm', 'crm_service_tickets', columns) }} as _raw_row,
     {{ row_rank('ticket_id', 'closed_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('ticket_id') }} as duplicate_rows
 from checked

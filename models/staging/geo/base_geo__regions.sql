@@ -28,8 +28,7 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['city']) }} as _reject_reason,
-        {{ raw_row_json('geo', 'geo_regions', columns) }} as _raw_row
+        {{ reject_reason(required=['city']) }} as _reject_reason
     from typed
 )
 
@@ -42,7 +41,7 @@ select
     population,
     income_index,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('geo', 'geo_regions', columns) }} as _raw_row,
     {{ row_rank('lower(city), lower(province)', 'population desc nulls last') }} as _row_rank,
     {{ duplicate_rows('lower(city), lower(province)') }} as duplicate_rows
 from checked

@@ -28,8 +28,7 @@ checked as (
         *,
         {{ reject_reason(
             required=['store_id', 'product_id', 'on_hand'], readable=['on_hand', 'on_order'], instants=['stock_date']
-        ) }} as _reject_reason,
-        {{ raw_row_json('shop', 'shop_inventory', columns) }} as _raw_row
+        ) }} as _reject_reason
     from typed
 )
 
@@ -40,7 +39,7 @@ select
     on_hand,
     on_order,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('shop', 'shop_inventory', columns) }} as _raw_row,
     {{ row_rank('store_id, product_id, stock_date', 'on_hand') }} as _row_rank,
     {{ duplicate_rows('store_id, product_id, stock_date') }} as duplicate_rows
 from checked

@@ -17,6 +17,14 @@ orders as (
     from {{ ref('stg_shop__orders') }}
 ),
 
+-- Lines of a withheld order go with it: they have neither a customer nor a date of their own.
+withheld_orders as (
+    select order_id as withheld_order_id, min(_reject_reason) as withheld_reason
+    from {{ ref('base_shop__orders') }}
+    where {{ is_withheld() }}
+    group by order_id
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -32,14 +40,14 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(
+        coalesce(withheld_reason, {{ reject_reason(
             required=['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
             readable=['quantity', 'unit_price'],
             others={'order_id: unknown order': 'order_id is not null and known_order_id is null'}
-        ) }} as _reject_reason,
-        {{ raw_row_json('shop', 'shop_order_items', columns) }} as _raw_row
+        ) }}) as _reject_reason
     from typed
     left join orders on typed.order_id = orders.known_order_id
+    left join withheld_orders on typed.order_id = withheld_orders.withheld_order_id
 )
 
 select
@@ -50,7 +58,7 @@ select
     unit_price,
     description,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('shop', 'shop_order_items', columns) }} as _raw_row,
     {{ row_rank('order_item_id', 'order_id') }} as _row_rank,
     {{ duplicate_rows('order_item_id') }} as duplicate_rows
 from checked

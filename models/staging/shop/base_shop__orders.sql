@@ -13,6 +13,10 @@ raw_rows as (
     from {{ source('shop', 'shop_orders') }}
 ),
 
+erased as (
+    {{ erased_customers() }}
+),
+
 typed as (
     select
         struct(*) as raw,
@@ -33,10 +37,14 @@ checked as (
     select
         *,
         {{ reject_reason(
-            required=['order_id'], readable=['discount_amount', 'shipping_amount'], instants=['ordered_at']
-        ) }} as _reject_reason,
-        {{ raw_row_json('shop', 'shop_orders', columns) }} as _raw_row
+            required=['order_id'],
+            readable=['discount_amount', 'shipping_amount'],
+            instants=['ordered_at'],
+            erasable=true,
+            expires='shop_orders.ordered_at'
+        ) }} as _reject_reason
     from typed
+    left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
@@ -51,7 +59,7 @@ select
     shipping_amount,
     coupon_id,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('shop', 'shop_orders', columns) }} as _raw_row,
     {{ row_rank('order_id', 'ordered_at desc, paid_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('order_id') }} as duplicate_rows
 from checked

@@ -28,8 +28,7 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['product_id']) }} as _reject_reason,
-        {{ raw_row_json('shop', 'shop_products', columns) }} as _raw_row
+        {{ reject_reason(required=['product_id']) }} as _reject_reason
     from typed
 )
 
@@ -42,7 +41,7 @@ select
     unit_cost,
     {{ if_planned('launched_at') }} as launched_at,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('shop', 'shop_products', columns) }} as _raw_row,
     {{ row_rank('product_id', 'launched_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('product_id') }} as duplicate_rows
 from checked

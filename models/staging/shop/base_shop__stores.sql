@@ -26,8 +26,7 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(required=['store_id']) }} as _reject_reason,
-        {{ raw_row_json('shop', 'shop_stores', columns) }} as _raw_row
+        {{ reject_reason(required=['store_id']) }} as _reject_reason
     from typed
 )
 
@@ -38,7 +37,7 @@ select
     latitude,
     longitude,
     _reject_reason,
-    _raw_row,
+    {{ raw_row_json('shop', 'shop_stores', columns) }} as _raw_row,
     {{ row_rank('store_id', 'store_name') }} as _row_rank,
     {{ duplicate_rows('store_id') }} as duplicate_rows
 from checked

@@ -1,0 +1,41 @@
+{#-
+  Rows that may not be kept: those of erased customers and those past their retention period. They are counted in
+  `..__rejected`, with the reason and nothing else. A base model withholds them by
+    1. joining the erased customers:
+           left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
+    2. passing to reject_reason: erasable=true where rows have a customer (needs the join), and
+       expires='<raw table>.<column>' where the register limits the rows of the table by that column, which must
+       be typed as a date or timestamp under the same name. A row whose date is missing or unreadable never expires.
+    3. calling raw_row_json where `_reject_reason` is visible; it is null for withheld rows.
+-#}
+
+{#- One row per customer who asked to be erased: erased_customer_id. A request that is itself rejected counts too. -#}
+{% macro erased_customers() -%}
+    select distinct customer_id as erased_customer_id
+    from {{ ref('base_crm__erasure_requests') }}
+    where customer_id is not null
+{%- endmacro %}
+
+
+{#- 'withheld: erased', 'withheld: expired' or `otherwise`. -#}
+{% macro withheld_or(otherwise, erasable, expires) -%}
+    {%- if not (erasable or expires) -%} {{ return(otherwise) }} {%- endif -%}
+    case
+        {%- if erasable %}
+        when erased_customer_id is not null then 'withheld: erased'
+        {%- endif %}
+        {%- if expires %}
+        {%- set table_name, column = expires.split('.') %}
+        when {{ is_past(column) }} and {{ column }} < (
+            select max(keep_from) from {{ ref('stg_retention_limits') }} where table_name = '{{ table_name }}'
+        ) then 'withheld: expired'
+        {%- endif %}
+        else {{ otherwise }}
+    end
+{%- endmacro %}
+
+
+{#- Whether a row is withheld, by its reject reason. -#}
+{% macro is_withheld(reject_reason='_reject_reason') -%}
+    coalesce({{ reject_reason }} like 'withheld: %', false)
+{%- endmacro %}

@@ -1,0 +1,107 @@
+{#-
+  A table per run, `<model>__v<run>`, and a view `<model>` on the newest one. Whoever reads the view never meets a table
+  that is missing or half written, and `publish` can approve a version, keep it, or go back to an older one.
+  SQL and Python models, contracts, `partition_by` and the like work as with `table`.
+-#}
+{% materialization versioned, adapter='spark', supported_languages=['sql', 'python'] %}
+    {%- set view = this.incorporate(type='view') -%}
+    {%- set version = version_relation(model, run_version()) -%}
+    {%- set former = load_cached_relation(this) -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {%- if model['language'] == 'sql' -%}
+        {#- First the empty table, then its rows: what a killed run leaves behind then belongs to a table and can be dropped. -#}
+        {%- do run_query(create_version(version, compiled_code)) -%}
+        {%- call statement('main') -%}
+            insert into {{ version }} by name
+            {{ compiled_code }}
+        {%- endcall -%}
+    {%- else -%}
+        {%- call statement('main', language='python') -%}
+            {{ create_table_as(False, version, compiled_code, 'python') }}
+        {%- endcall -%}
+    {%- endif -%}
+
+    {%- if former is not none and former.type == 'table' -%}
+        {%- do adapter.drop_relation(former) -%}
+    {%- endif -%}
+    {%- do point_view(view, version) -%}
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [view]}) }}
+{% endmaterialization %}
+
+
+{#- What this run's versions are called, later ones sorting later: v, the instant it started in UTC, and who it is. -#}
+{% macro run_version() -%}
+    {{ return('v' ~ run_started_at.strftime('%Y%m%d%H%M%S') ~ invocation_id[:4]) }}
+{%- endmacro %}
+
+
+{% macro version_relation(node, version) -%}
+    {{ return(api.Relation.create(schema=node.schema, identifier=node.alias ~ '__' ~ version, type='table')) }}
+{%- endmacro %}
+
+
+{% macro build_view(node) -%}
+    {{ return(api.Relation.create(schema=node.schema, identifier=node.alias, type='view')) }}
+{%- endmacro %}
+
+
+{% macro published_relation(node) -%}
+    {{ return(api.Relation.create(schema=target.schema, identifier=node.alias, type='view')) }}
+{%- endmacro %}
+
+
+{#- The statement that makes a version, empty. With a contract its columns bear the descriptions of the YAML. -#}
+{% macro create_version(version, query) %}
+    {%- if not config.get('contract').enforced -%}
+        {{ create_table_as(False, version, 'select * from (\n' ~ query ~ '\n) limit 0') }}
+    {%- else -%}
+        {%- do get_assert_columns_equivalent(query) -%}
+        create table {{ version }} (
+            {%- for column in model.columns.values() %}
+            {{ adapter.quote(column.name) }} {{ column.data_type }} comment {{ comment_literal(column.description) }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+        {{ file_format_clause() }}
+        {{ options_clause() }}
+        {{ tblproperties_clause() }}
+        {{ partition_cols(label='partitioned by') }}
+        {{ location_clause() }}
+        comment {{ comment_literal(model.description) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro comment_literal(text) -%}
+    '{{ text | trim | replace("\\", "\\\\") | replace("'", "\\'") }}'
+{%- endmacro %}
+
+
+{#-
+  Put a view on a version of its model. `alter view` is one change of the metastore; `create or replace view` would drop
+  the view first, and readers would meet the gap.
+-#}
+{% macro point_view(view, table) -%}
+    {%- do run_query(('alter view ' if exists_now(view) else 'create view ') ~ view ~ ' as select * from ' ~ table) -%}
+{%- endmacro %}
+
+
+{#-
+  The version of this model that is approved, for a model that takes rows over from it: none on a first run or with
+  --full-refresh. Not the newest built one, which may have failed its gate. Raises an error where the model's columns
+  have changed since, as older rows would lack them.
+-#}
+{% macro approved_version() -%}
+    {%- if not execute or flags.FULL_REFRESH -%} {{ return(none) }} {%- endif -%}
+    {%- set versions = approved_versions().get(model.name) -%}
+    {%- if not versions -%} {{ return(none) }} {%- endif -%}
+    {%- set approved = version_relation(model, versions[0]) -%}
+    {%- set columns = adapter.get_columns_in_relation(approved) | map(attribute='name') | sort | list -%}
+    {%- if columns != model.columns | sort -%}
+        {%- do exceptions.raise_compiler_error(
+            'The columns of ' ~ model.name ~ ' have changed since its approved version: build it once with --full-refresh.'
+        ) -%}
+    {%- endif -%}
+    {{ return(approved) }}
+{%- endmacro %}

@@ -1,0 +1,123 @@
+{#- Which versions are approved, and which of them are kept. -#}
+
+{% macro publications() -%}
+    {{ return(raw_relation(contract_of('hooks', 'publications'))) }}
+{%- endmacro %}
+
+
+{#- Whether a table or view exists, asked of Spark: dbt's cache does not know what hooks create. -#}
+{% macro exists_now(relation) -%}
+    {{ return(adapter.check_schema_exists(none, relation.schema)
+        and run_query('show tables in ' ~ relation.schema ~ " like '" ~ relation.identifier ~ "'").rows | length > 0) }}
+{%- endmacro %}
+
+
+{#- Create a table of the source `hooks`, as declared, unless it is there. -#}
+{% macro create_hook_table(name) -%}
+    {%- set table = contract_of('hooks', name) -%}
+    {%- set columns = [] -%}
+    {%- for column in table.columns.values() -%} {%- do columns.append(column.name ~ ' ' ~ column.data_type) -%} {%- endfor -%}
+    {%- do run_query('create database if not exists ' ~ table.schema) -%}
+    {%- do run_query('create table if not exists ' ~ raw_relation(table) ~ ' (' ~ columns | join(', ') ~ ') using parquet') -%}
+{%- endmacro %}
+
+
+{#- Record (model, version) pairs as approved from now on. -#}
+{% macro record_versions(pairs) -%}
+    {%- set rows = [] -%}
+    {%- for model, version in pairs -%}
+        {%- do rows.append("('" ~ model ~ "', '" ~ version ~ "', '" ~ invocation_id ~ "', current_timestamp())") -%}
+    {%- endfor -%}
+    {%- do run_query('insert into ' ~ publications() ~ ' values ' ~ rows | join(', ')) -%}
+{%- endmacro %}
+
+
+{#- Approved versions by model, the one in force first. A rollback withdraws what is newer than the version it goes to. -#}
+{% macro approved_versions() -%}
+    {%- set approved = {} -%}
+    {%- if exists_now(publications()) -%}
+        {%- set found = run_query(
+            'select model, version from ('
+            ~ 'select *, min(version) over (partition by model order by approved_at rows between current row and unbounded following) as in_force '
+            ~ 'from ' ~ publications() ~ ') as publications where version = in_force group by model, version order by version desc'
+        ) -%}
+        {%- for row in found.rows -%}
+            {%- do approved.setdefault(row['model'], []).append(row['version']) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(approved) }}
+{%- endmacro %}
+
+
+{#- The version that a view stands on, by its own text; none where there is no such view. -#}
+{% macro shown_version(view) -%}
+    {%- if not exists_now(view) -%} {{ return(none) }} {%- endif -%}
+    {%- set text = run_query('show create table ' ~ view).rows[0][0] -%}
+    {{ return(modules.re.findall('__(v[0-9]{14}[0-9a-f]{4}(?:__scrubbed)?)', text) | last | default(none)) }}
+{%- endmacro %}
+
+
+{#- Versions that exist, by model. -#}
+{% macro existing_versions() -%}
+    {%- set existing = {} -%}
+    {%- for schema, nodes in versioned_nodes() | groupby('schema') if adapter.check_schema_exists(none, schema) -%}
+        {%- set tables = run_query('show tables in ' ~ schema ~ " like '*__v*'").columns['tableName'].values() -%}
+        {%- for node in nodes -%}
+            {%- for table in tables if modules.re.fullmatch(node.alias ~ '__v[0-9]{14}[0-9a-f]{4}', table) -%}
+                {%- do existing.setdefault(node.name, []).append(table[node.alias | length + 2:]) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(existing) }}
+{%- endmacro %}
+
+
+{#-
+  Drop the versions that nobody can need any more: not in force, none of the var('keep_versions') before it, and not the
+  one that the current build shows. Those are older ones, and what killed or failed runs left behind.
+-#}
+{% macro drop_old_versions() -%}
+    {%- set approved, existing = approved_versions(), existing_versions() -%}
+    {%- for node in versioned_nodes() -%}
+        {%- set kept = approved.get(node.name, [])[:1 + [var('keep_versions'), 1] | max] -%}
+        {%- set others = existing.get(node.name, []) | reject('in', kept) | list -%}
+        {%- set shown = shown_version(build_view(node)) if others -%}
+        {%- for version in others if version != shown -%}
+            {%- do run_query('drop table if exists ' ~ version_relation(node, version)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#-
+  Point the published views back at the versions before the last publication:
+    dbt run-operation rollback
+    dbt run-operation rollback --args '{before: v20250630120000ab12}'   the versions in force before that one
+  Only marts with that version or a newer one are touched. Raises an error, and changes nothing, where no older version
+  of one of them is kept.
+-#}
+{% macro rollback(before=none) -%}
+    {%- set approved, existing = approved_versions(), existing_versions() -%}
+    {%- set before = before or approved.values() | map('first') | sort | last | default(none) -%}
+    {%- if not before -%} {%- do exceptions.raise_compiler_error('rollback: nothing has been published yet.') -%} {%- endif -%}
+    {%- set chosen, missing = [], [] -%}
+    {%- for node in versioned_nodes() if approved.get(node.name, [''])[0] >= before -%}
+        {%- set older = [] -%}
+        {%- for version in approved[node.name] if version < before and version in existing.get(node.name, []) -%}
+            {%- do older.append(version) -%}
+        {%- endfor -%}
+        {%- if older -%} {%- do chosen.append((node, older[0])) -%} {%- else -%} {%- do missing.append(node.name) -%} {%- endif -%}
+    {%- endfor -%}
+    {%- if missing or not chosen -%}
+        {%- do exceptions.raise_compiler_error(
+            'rollback: nothing was changed; no version before ' ~ before ~ ' is kept' ~ (' of ' ~ missing | sort | join(', ') if missing) ~ '.'
+        ) -%}
+    {%- endif -%}
+    {%- set pairs = [] -%}
+    {%- for node, version in chosen -%} {%- do pairs.append((node.name, version)) -%} {%- endfor -%}
+    {%- do record_versions(pairs) -%}
+    {%- for node, version in chosen if node.config.meta.get('published') -%}
+        {%- do point_view(published_relation(node), version_relation(node, version)) -%}
+        {%- do log(target.schema ~ '.' ~ node.alias ~ ': ' ~ version, info=true) -%}
+    {%- endfor -%}
+{%- endmacro %}

@@ -1,0 +1,15 @@
+from precision_marketing import gates
+
+
+def model(dbt, session):
+    relations = {
+        "stg_crm__customers": dbt.ref("stg_crm__customers"),
+        "stg_crm__customers__rejected": dbt.ref("stg_crm__customers__rejected"),
+        "stg_crm__consents": dbt.ref("stg_crm__consents"),
+        "stg_crm__consents__rejected": dbt.ref("stg_crm__consents__rejected"),
+        "stg_crm__erasure_requests": dbt.ref("stg_crm__erasure_requests"),
+        "stg_crm__erasure_requests__rejected": dbt.ref("stg_crm__erasure_requests__rejected"),
+        "stg_crm__service_tickets": dbt.ref("stg_crm__service_tickets"),
+        "stg_crm__service_tickets__rejected": dbt.ref("stg_crm__service_tickets__rejected"),
+    }
+    return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))

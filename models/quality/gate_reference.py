@@ -1,0 +1,11 @@
+from precision_marketing import gates
+
+
+def model(dbt, session):
+    relations = {
+        "stg_geo__regions": dbt.ref("stg_geo__regions"),
+        "stg_geo__regions__rejected": dbt.ref("stg_geo__regions__rejected"),
+        "stg_partner__members": dbt.ref("stg_partner__members"),
+        "stg_partner__members__rejected": dbt.ref("stg_partner__members__rejected"),
+    }
+    return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))

@@ -1,0 +1,5 @@
+select
+    _reject_reason as reject_reason,
+    _raw_row as raw_row
+from {{ ref('base_ads__campaigns') }}
+where _reject_reason is not null
