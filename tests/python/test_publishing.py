@@ -6,6 +6,7 @@ the batch's name; a reader that ever sees two names in one table, none, or one t
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -199,8 +200,9 @@ def test_changed_columns_of_a_model_that_adds_to_itself_need_a_full_refresh(ware
     shutil.copytree(warehouse.project, changed)
     model = changed / "models" / "history.sql"
     model.write_text(model.read_text().replace("select batch from {{ ref", "select batch, 1 as one from {{ ref"))
-    properties = changed / "models" / "properties.yml"
-    properties.write_text(properties.read_text().replace("name: batch\n", "name: batch\n  - name: one\n"))
+    properties = copy.deepcopy(PROPERTIES)
+    next(entry for entry in properties["models"] if entry["name"] == "history")["columns"].append({"name": "one"})
+    (changed / "models" / "properties.yml").write_text(yaml.safe_dump(properties))
     warehouse.project = changed
     refused = warehouse.dbt("build", check=False)
     assert "The columns of history have changed since its approved version: build it once with" in refused.stdout

@@ -224,7 +224,7 @@ def corrupt_orders(raw: str, bad_of_each: int) -> list[str]:
 def test_corrupt_orders_are_rejected_and_too_many_stop_the_build(
     bad_of_each: int, demo, spark_cluster: harness.Server
 ) -> None:
-    """5 of 112 rows are under the allowed share of 5%; 10 of 117 are over."""
+    """Duplicates aside, 5 of 105 rows are under the allowed share of 5%; 10 of 110 are over."""
     raw, schema = f"raw_corrupt{bad_of_each}", f"corrupt{bad_of_each}"
     for statement in corrupt_orders(raw, bad_of_each):
         spark_cluster.query(statement)
@@ -244,7 +244,7 @@ def test_corrupt_orders_are_rejected_and_too_many_stop_the_build(
         assert spark_cluster.query(f"select count(*) from {schema}.fct_orders") == [(100,)]
     else:
         assert result.returncode == 1
-        message = "stg_shop__orders__rejected: expect_rejected_share_to_be_at_most(): 10 of 117 rows"
+        message = "stg_shop__orders__rejected: expect_rejected_share_to_be_at_most(): 10 of 110 rows"
         assert message in result.stdout, result.stdout
         for skipped in ("fct_orders", "customer_rfm"):
             assert re.search(rf"SKIP relation {schema}_build.{skipped} ", result.stdout), result.stdout
