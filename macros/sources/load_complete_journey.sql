@@ -98,16 +98,16 @@
 
 
 {#-
-  Lines of baskets with exact amounts. The shelf price is what was received plus what the shop took off; petrol, in
-  thousandths of a gallon, is the only thing sold in quantities above 100.
+  Lines of baskets with exact amounts. The shelf price is what was received plus what the shop took off, rounded up so that
+  no discount is below 0; petrol, in thousandths of a gallon, is the only thing sold in quantities above 100.
 -#}
 {% macro complete_journey_lines(transactions) -%}
     (
         select
             *,
-            coalesce(cast(try_divide(
+            coalesce(cast(ceil(try_divide(
                 sales_value + cast(retail_disc as decimal(18, 2)) + cast(coupon_match_disc as decimal(18, 2)), quantity
-            ) as decimal(18, 4)), 0) as unit_price
+            ), 4) as decimal(18, 4)), 0) as unit_price
         from (
             select
                 household_id, store_id, basket_id, product_id, retail_disc, coupon_match_disc,
