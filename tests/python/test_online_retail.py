@@ -93,8 +93,8 @@ def test_rfm_equals_pandas_on_the_csv(retail: harness.Server, shared_data: Path)
 def test_monthly_net_sales_by_country_equal_pandas_on_the_csv(retail: harness.Server, shared_data: Path) -> None:
     """A customer's country is in `province`: that of the newest line, where a customer has several."""
     lines = pd.read_csv(shared_data / "online_retail" / "online_retail.csv.gz", dtype={"InvoiceNo": str})
-    lines = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
     newest = lines.sort_values(["InvoiceDate", "Country"]).groupby("CustomerID")["Country"].last()
+    lines = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
     first = lines.groupby("InvoiceNo")["InvoiceDate"].transform("min")
     amounts = (lines["Quantity"] * lines["UnitPrice"]).round(6)
     expected = amounts.groupby([first.str[:7], lines["CustomerID"].map(newest)]).sum()
