@@ -38,10 +38,11 @@
 {%- endmacro %}
 
 
-{% macro create_empty_raw_table(table) -%}
+{% macro create_empty_raw_table(table, loaded_by=none) -%}
     {%- do run_query('create database if not exists ' ~ table.schema) -%}
     {%- do run_query(
         'create table ' ~ raw_relation(table) ~ ' (' ~ table.columns | join(' string, ') ~ ' string) using parquet'
+        ~ (" tblproperties ('loaded_by' = '" ~ loaded_by ~ "')" if loaded_by else '')
     ) -%}
 {%- endmacro %}
 

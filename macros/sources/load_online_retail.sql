@@ -3,12 +3,13 @@
   Every line of the file becomes an order line. An invoice is an order; one whose number begins with C is a cancelled
   order. The data set has no categories: the last word of a product's name, its head noun in this shop, stands in.
 -#}
-{% macro load_online_retail(path) -%}
+{% macro load_online_retail(path, force=false) -%}
+    {%- do require_no_company_data('load_online_retail', force) -%}
     {%- set csv = load_csv(path, required=[
         'InvoiceNo', 'StockCode', 'Description', 'Quantity', 'InvoiceDate', 'UnitPrice', 'CustomerID', 'Country'
     ]) -%}
     {%- set customer_id = "regexp_replace(CustomerID, '[.]0$', '')" -%}
-    {%- do empty_raw_tables() -%}
+    {%- do empty_raw_tables('load_online_retail') -%}
 
     {%- do fill_raw_table('shop', 'shop_orders', {
         'order_id': 'InvoiceNo',

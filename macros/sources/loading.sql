@@ -1,10 +1,10 @@
 {#-
   The rows of a CSV file (plain or gzip, with a header; the path as the Spark server sees it) as a table of strings in
   the raw database, until `drop_loaded_csv`. The whole file is read here, so a file that cannot be read, or that lacks
-  one of the `required` columns, is an error before any raw table is touched.
+  one of the `required` columns, is an error before any raw table is touched. Several files need a `name` each.
 -#}
-{% macro load_csv(path, required) -%}
-    {%- set loaded = api.Relation.create(schema=var('raw_database'), identifier='loading__csv') -%}
+{% macro load_csv(path, required, name='csv') -%}
+    {%- set loaded = loaded_csv(name) -%}
     {%- do run_query(
         "create or replace temporary view loading__csv using csv options ("
         ~ "path '" ~ path | replace("'", "\\'") ~ "', header 'true', multiLine 'true', escape '\"')"
@@ -17,9 +17,16 @@
 {%- endmacro %}
 
 
-{% macro drop_loaded_csv() -%}
+{% macro loaded_csv(name) -%}
+    {{ return(api.Relation.create(schema=var('raw_database'), identifier='loading__' ~ name)) }}
+{%- endmacro %}
+
+
+{% macro drop_loaded_csv(names=['csv']) -%}
     {%- do run_query('drop view if exists loading__csv') -%}
-    {%- do run_query('drop table if exists ' ~ api.Relation.create(schema=var('raw_database'), identifier='loading__csv')) -%}
+    {%- for name in names -%}
+        {%- do run_query('drop table if exists ' ~ loaded_csv(name)) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 
@@ -32,14 +39,33 @@
 {%- endmacro %}
 
 
+{#-
+  Raise an error where a raw table holds rows that neither a loader nor the demo generator wrote: they are a company's.
+  Theirs carry the table property loaded_by or demo_data.
+-#}
+{% macro require_no_company_data(loader, force) -%}
+    {%- for table in contract_tables() if not force -%}
+        {%- set relation = load_relation(raw_relation(table)) -%}
+        {%- if relation is not none
+            and not modules.re.search('loaded_by|demo_data', run_query('show tblproperties ' ~ relation).columns[0].values() | join(' '))
+            and run_query('select 1 as one from ' ~ relation ~ ' limit 1').rows | length -%}
+            {%- do exceptions.raise_compiler_error(
+                loader ~ ' would replace ' ~ relation ~ ', which holds rows that no loader wrote; name another raw_database, '
+                ~ 'or pass force: true to lose them.'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
 {#- Replace every raw table of the contract by an empty one, so that no rows of another origin remain. -#}
-{% macro empty_raw_tables() -%}
+{% macro empty_raw_tables(loader) -%}
     {%- for table in contract_tables() -%}
         {%- set relation = load_relation(raw_relation(table)) -%}
         {%- if relation is not none -%}
             {%- do adapter.drop_relation(relation) -%}
         {%- endif -%}
-        {%- do create_empty_raw_table(table) -%}
+        {%- do create_empty_raw_table(table, loaded_by=loader) -%}
     {%- endfor -%}
 {%- endmacro %}
 

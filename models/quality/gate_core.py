@@ -14,5 +14,6 @@ def model(dbt, session):
         "customer_history": dbt.ref("customer_history"),
         "fct_sessions": dbt.ref("fct_sessions"),
         "fct_ad_impressions": dbt.ref("fct_ad_impressions"),
+        "dim_dates": dbt.ref("dim_dates"),
     }
     return gates.run_gate(dbt, session, relations)

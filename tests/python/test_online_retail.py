@@ -90,6 +90,26 @@ def test_rfm_equals_pandas_on_the_csv(retail: harness.Server, shared_data: Path)
     assert (found.drop(expected.index)["frequency"] == 0).all()
 
 
+def test_monthly_net_sales_by_country_equal_pandas_on_the_csv(retail: harness.Server, shared_data: Path) -> None:
+    """A customer's country is in `province`: that of the newest line, where a customer has several."""
+    lines = pd.read_csv(shared_data / "online_retail" / "online_retail.csv.gz", dtype={"InvoiceNo": str})
+    newest = lines.sort_values(["InvoiceDate", "Country"]).groupby("CustomerID")["Country"].last()
+    lines = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
+    first = lines.groupby("InvoiceNo")["InvoiceDate"].transform("min")
+    amounts = (lines["Quantity"] * lines["UnitPrice"]).round(6)
+    expected = amounts.groupby([first.str[:7], lines["CustomerID"].map(newest)]).sum()
+    found = {
+        (month, country): amount
+        for month, country, amount in retail.query(
+            """select date_format(o.order_date, 'yyyy-MM'), c.province, cast(sum(o.net_amount) as double)
+            from marketing.fct_orders o join marketing.dim_customers c on o.customer_id = c.customer_id
+            where not o.is_cancelled group by all"""
+        )
+    }
+    assert found.keys() == set(expected.index) and len({country for _, country in found}) > 30
+    assert max(abs(found[key] - amount) for key, amount in expected.items()) < 1e-3
+
+
 def test_segments_are_significant(retail: harness.Server) -> None:
     sizes = retail.query("select customers from marketing.segment_profiles where segment_id <> 0")
     assert len(sizes) >= 3 and min(size for (size,) in sizes) > 100
