@@ -64,8 +64,9 @@ def moments(count: int, customers: int, chance: float, rng: np.random.Generator)
 def simulate(simulations: int, chance: float, customers: int = 1_700, seed: int = 0) -> dict[str, float]:
     """Shares of experiments in which a difference was declared, at any of the hourly looks up to the end.
 
-    Returns the shares by each metric alone and by any of the three after Holm, always-validly; the same for the naive test
-    of every hour; and ``naive_conversion_end``, the naive test of conversion looked at once, at the end, as it is meant to be.
+    Returns the shares by each metric alone and by any of the three after Holm, always-validly; the same for the naive
+    test of every hour; and ``naive_conversion_end``, the naive test of conversion looked at once, at the end, as it
+    is meant to be.
     """
     rng = np.random.default_rng(seed)
     batch = 100

@@ -1,14 +1,15 @@
 """Markov attribution: what the chance of an order would lose without a channel.
 
-Customers' paths of touches are taken for a first-order Markov chain. Its states are the channels, the ``START`` of a path
-and two ends that are never left: ``CONVERSION`` and ``LOST``. The transition probabilities are the shares of the
-transitions counted, so the counts of a few dozen pairs of channels are all that is needed, however many paths there were.
-The *removal effect* of a channel is the part of the chance of a conversion that is lost when every path ends, lost, where it
-would have entered that channel. The chances are solved for, not simulated. Removal effects add up to more than 1, so
-credit is given in proportion to them.
+Customers' paths of touches are taken for a first-order Markov chain. Its states are the channels, the ``START`` of a
+path and two ends that are never left: ``CONVERSION`` and ``LOST``. The transition probabilities are the shares of the
+transitions counted, so the counts of a few dozen pairs of channels are all that is needed, however many paths there
+were. The *removal effect* of a channel is the part of the chance of a conversion that is lost when every path ends,
+lost, where it would have entered that channel. The chances are solved for, not simulated. Removal effects add up to
+more than 1, so credit is given in proportion to them.
 
-Sources: Anderl, Becker, von Wangenheim and Schumann, "Mapping the customer journey: Lessons learned from graph-based online
-attribution modeling", Int. J. Research in Marketing 33 (2016); Kemeny and Snell, "Finite Markov Chains" (1960), chapter III.
+Sources: Anderl, Becker, von Wangenheim and Schumann, "Mapping the customer journey: Lessons learned from graph-based
+online attribution modeling", Int. J. Research in Marketing 33 (2016); Kemeny and Snell, "Finite Markov Chains"
+(1960), chapter III.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def count_transitions(paths: Iterable[tuple[Sequence[str], int, int]]) -> pd.Dat
 def _conversion_probability(steps: np.ndarray, converted: np.ndarray) -> float:
     """Chance of the conversion from state 0.
 
-    steps: (s, s) probabilities between states; converted: (s,) of stepping to the conversion. Rows add up to at most 1, the
-    rest is lost. Every state must have a way out, which the shares of real paths have.
+    steps: (s, s) probabilities between states; converted: (s,) of stepping to the conversion. Rows add up to at most
+    1, the rest is lost. Every state must have a way out, which the shares of real paths have.
     """
     return float(np.linalg.solve(np.eye(len(steps)) - steps, converted)[0])
 
@@ -52,9 +53,9 @@ def removal_effects(transitions: pd.DataFrame) -> pd.DataFrame:
     """Removal effect and share of the credit per channel.
 
     transitions: from_state, to_state and transitions (counts, not negative), at most one row per pair of states.
-    Returns the columns of ``EFFECT_SCHEMA``, one row per channel, sorted by it: removal_effect 0 to 1, the shares add up to 1.
-    Empty when no path ended in a conversion, for then no channel can have any part in one.
-    Raises ValueError for a negative count and for channels that a path, once there, never leaves.
+    Returns the columns of ``EFFECT_SCHEMA``, one row per channel, sorted by it: removal_effect 0 to 1, the shares add
+    up to 1. Empty when no path ended in a conversion, for then no channel can have any part in one. Raises ValueError
+    for a negative count and for channels that a path, once there, never leaves.
     """
     if (transitions["transitions"] < 0).any():
         raise ValueError("counts of transitions must not be negative")

@@ -14,16 +14,17 @@ x = V / rho that gives
     p  = sqrt(1 + x) * exp(-z^2 / 2 * x / (1 + x))
     CI = difference -+ standard error * sqrt((1 + 1 / x) * (ln(1 + x) + 2 ln(1 / alpha)))
 
-The variance is estimated, so the guarantee holds for large samples ("asymptotic confidence sequence"). A customer who orders
-again adds to a sum to which he added before; such steps are positively correlated, which makes crossings rarer (Slepian's
-inequality), so the rule errs on the safe side. V is counted in customers who did something (``information``), so that one ``rho``
-serves shares, counts and money.
+The variance is estimated, so the guarantee holds for large samples ("asymptotic confidence sequence"). A customer who
+orders again adds to a sum to which he added before; such steps are positively correlated, which makes crossings rarer
+(Slepian's inequality), so the rule errs on the safe side. V is counted in customers who did something
+(``information``), so that one ``rho`` serves shares, counts and money.
 
-Sources: Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Statist. 41 (1970); Johari, Koomen,
-Pekelis and Walsh, "Always valid inference", Operations Research 70 (2022), the mSPRT; Howard, Ramdas, McAuliffe and Sekhon,
-"Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021), section 3.2; Waudby-Smith, Arbour, Sinha,
-Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Ann. Statist. 52 (2024), theorem 2.2;
-Welch, Biometrika 34 (1947); Holm, Scand. J. Statist. 6 (1979).
+Sources: Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Statist. 41 (1970);
+Johari, Koomen, Pekelis and Walsh, "Always valid inference", Operations Research 70 (2022), the mSPRT; Howard, Ramdas,
+McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021),
+section 3.2; Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic
+confidence sequences", Ann. Statist. 52 (2024), theorem 2.2; Welch, Biometrika 34 (1947); Holm, Scand. J. Statist. 6
+(1979).
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def compare(control: Moments, variant: Moments) -> Comparison:
     """The difference of two means and what is needed to judge it.
 
-    The information is 4 n_eff^2 variance / s^2, with n_eff = n_a n_b / (n_a + n_b) and s^2 the mean square of an active
-    customer, variants taken together: for two halves and a share p, n p (1 - p). It is 0 while nobody has done anything.
+    The information is 4 n_eff^2 variance / s^2, with n_eff = n_a n_b / (n_a + n_b) and s^2 the mean square of an
+    active customer, variants taken together: for two halves and a share p, n p (1 - p). It is 0 while nobody has done
+    anything.
     """
     spread_a, spread_b = _ratio(control.variance, control.n), _ratio(variant.variance, variant.n)
     variance = spread_a + spread_b
@@ -143,7 +145,8 @@ def sequential_radius(
 ) -> np.ndarray:
     """Half the width of the always-valid interval with confidence 1 - alpha; infinite while nothing is known.
 
-    rho: in the units of the information, fixed before the experiment; by default tightest at ``TIGHTEST_AT`` for ``ALPHA``.
+    rho: in the units of the information, fixed before the experiment; by default tightest at ``TIGHTEST_AT`` for
+    ``ALPHA``.
     """
     x = comparison.information / (TIGHTEST_AT / mixture_ratio() if rho is None else rho)
     known = x > 0
@@ -195,12 +198,13 @@ def evaluate(
 ) -> pd.DataFrame:
     """Results per experiment, variant and metric, judged always-validly.
 
-    moments: ``MOMENT_COLUMNS``, one row per experiment, variant and metric. tightest_at: the number of active customers at
-    which the interval is narrowest. The family of Holm's correction are the metrics and variants of one experiment: each
-    experiment is decided by itself, so that the one of next month changes no decision of this month, and names a winner
-    without there being one with a chance of at most alpha. lift is the difference to the control in units of the metric.
-    Returns the columns of ``RESULT_SCHEMA``, sorted by its first three; lift, interval and p are NaN for the control.
-    Raises ValueError if alpha is not between 0 and 1, tightest_at not positive, or a column is absent.
+    moments: ``MOMENT_COLUMNS``, one row per experiment, variant and metric. tightest_at: the number of active
+    customers at which the interval is narrowest. The family of Holm's correction are the metrics and variants of one
+    experiment: each experiment is decided by itself, so that the one of next month changes no decision of this month,
+    and names a winner without there being one with a chance of at most alpha. lift is the difference to the control
+    in units of the metric. Returns the columns of ``RESULT_SCHEMA``, sorted by its first three; lift, interval and p
+    are NaN for the control. Raises ValueError if alpha is not between 0 and 1, tightest_at not positive, or a column
+    is absent.
     """
     if not tightest_at > 0:
         raise ValueError(f"tightest_at must be positive, not {tightest_at}")

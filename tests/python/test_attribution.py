@@ -57,9 +57,9 @@ def test_chances_agree_with_simulated_paths() -> None:
     rng = np.random.default_rng(1)
     names = ["a", "b", "c"]
     paths = [
-        (tuple(names[i] for i in rng.integers(0, 3, rng.integers(1, 5))), int(rng.integers(0, 3)), int(rng.integers(0, 6)))
+        (tuple(rng.choice(names, rng.integers(1, 5)).tolist()), int(rng.integers(0, 3)), int(rng.integers(0, 6)))
         for _ in range(30)
-    ]  # fmt: skip
+    ]
     transitions = count_transitions(paths)
     found = removal_effects(transitions).set_index("channel")["removal_effect"]
     table = transitions.pivot(index="from_state", columns="to_state", values="transitions").fillna(0)

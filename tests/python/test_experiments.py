@@ -172,7 +172,7 @@ def test_hourly_looks_find_what_is_there_and_not_what_is_not() -> None:
 
 
 def test_the_simulation_adds_up() -> None:
-    """Hourly totals against the sums over customers: the last hour's conversions are customers, orders at least that."""
+    """Everybody is in one of the two arms, and totals, squares and counts of the active fit together."""
     seen = benchmark.moments(3, 500, 0.1, np.random.default_rng(0))
     conversion, orders, revenue = (seen[metric] for metric in benchmark.METRICS)
     assert (conversion.n[:, :, -1].sum(axis=1) == 500).all()
