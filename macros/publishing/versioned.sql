@@ -89,11 +89,11 @@
 
 {#-
   The version of this model that is approved, for a model that takes rows over from it: none on a first run or with
-  --full-refresh. Not the newest built one, which may have failed its gate. Raises an error where the model's columns
-  have changed since, as older rows would lack them.
+  --full-refresh, unless it `survives_full_refresh`. Not the newest built one, which may have failed its gate. Raises an
+  error where the model's columns have changed since, as older rows would lack them.
 -#}
-{% macro approved_version() -%}
-    {%- if not execute or flags.FULL_REFRESH -%} {{ return(none) }} {%- endif -%}
+{% macro approved_version(survives_full_refresh=false) -%}
+    {%- if not execute or (flags.FULL_REFRESH and not survives_full_refresh) -%} {{ return(none) }} {%- endif -%}
     {%- set versions = approved_versions().get(model.name) -%}
     {%- if not versions -%} {{ return(none) }} {%- endif -%}
     {%- set approved = version_relation(model, versions[0]) -%}

@@ -8,5 +8,11 @@ def model(dbt, session):
         "fct_orders": dbt.ref("fct_orders"),
         "fct_order_items": dbt.ref("fct_order_items"),
         "fct_events": dbt.ref("fct_events"),
+        "dim_campaigns": dbt.ref("dim_campaigns"),
+        "dim_stores": dbt.ref("dim_stores"),
+        "customer_identities": dbt.ref("customer_identities"),
+        "customer_history": dbt.ref("customer_history"),
+        "fct_sessions": dbt.ref("fct_sessions"),
+        "fct_ad_impressions": dbt.ref("fct_ad_impressions"),
     }
     return gates.run_gate(dbt, session, relations)

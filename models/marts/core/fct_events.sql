@@ -4,6 +4,7 @@
 {{ config(partition_by=['event_date']) }}
 
 {%- set approved = approved_version() %}
+{%- set visit = 'partition by visitor, event_date order by occurred_at, event_id' %}
 
 with
 
@@ -11,7 +12,7 @@ events as (
     select
         *,
         {{ business_date('occurred_at') }} as event_date,
-        coalesce('customer ' || customer_id, 'anonymous ' || anonymous_id, 'event ' || event_id) as visitor
+        coalesce('device ' || anonymous_id, 'customer ' || customer_id, 'event ' || event_id) as visitor
     from {{ ref('stg_app__events') }}
 ),
 
@@ -25,12 +26,7 @@ retention as (
 
 -- The newest days are built again, for events that arrive late.
 first_day as (
-    {% if approved -%}
-    select coalesce(date_sub(max(event_date), {{ var('late_event_days', 3) }}), date '1900-01-01') as first_day
-    from {{ approved }} as approved
-    {%- else -%}
-    select date '1900-01-01' as first_day
-    {%- endif %}
+    {{ first_day_to_rebuild(approved, 'event_date', var('late_event_days')) }}
 ),
 
 recent as (
@@ -39,25 +35,24 @@ recent as (
     inner join first_day on events.event_date >= first_day.first_day
 ),
 
-gaps as (
+compared as (
     select
         *,
-        coalesce(
-            occurred_at > lag(occurred_at) over (partition by visitor, event_date order by occurred_at, event_id)
-            + interval 30 minutes,
-            true
-        ) as starts_session
+        lag(occurred_at) over ({{ visit }}) as previous_at,
+        last_value(customer_id, true) over ({{ visit }} rows between unbounded preceding and 1 preceding)
+            as previous_customer_id
     from recent
 ),
 
+-- A pause ends a session, and so does another customer who logs in on the same device.
 sessions as (
     select
         *,
-        sum(if(starts_session, 1, 0)) over (
-            partition by visitor, event_date order by occurred_at, event_id
-            rows between unbounded preceding and current row
-        ) as session_number
-    from gaps
+        count_if(
+            coalesce(occurred_at > previous_at + interval 30 minutes, true)
+            or coalesce(customer_id <> previous_customer_id, false)
+        ) over ({{ visit }} rows between unbounded preceding and current row) as session_number
+    from compared
 ),
 
 rebuilt as (

@@ -48,6 +48,9 @@ select
     cast(valued.gross_amount - valued.applied_discount as decimal(18, 4)) as net_amount,
     cast(coalesce(valued.shipping_amount, 0) as decimal(18, 4)) as shipping_amount,
     valued.item_count,
+    valued.coupon_id,
+    valued.paid_at,
+    valued.paid_at is not null as is_paid,
     coalesce(valued.status = 'cancelled', false) as is_cancelled
 from valued
 left join customers on valued.customer_id = customers.customer_id

@@ -1,0 +1,119 @@
+-- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
+-- depends_on: {{ ref('gate_ads') }}
+{{ config(partition_by=['shown_date']) }}
+
+{%- set approved = approved_version() %}
+
+with
+
+impressions as (
+    select
+        *,
+        {{ business_date('shown_at') }} as shown_date
+    from {{ ref('stg_ads__impressions') }}
+),
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }}
+),
+
+campaigns as (
+    select campaign_id from {{ ref('dim_campaigns') }}
+),
+
+orders as (
+    select order_id, customer_id, ordered_at, net_amount from {{ ref('fct_orders') }} where not is_cancelled
+),
+
+retention as (
+    select keep_from from {{ ref('stg_retention_limits') }} where table_name = 'ads_impressions'
+),
+
+-- Days are built again as long as an impression may arrive and an order may still follow its click.
+first_day as (
+    {{ first_day_to_rebuild(approved, 'shown_date', var('late_event_days') + var('conversion_window_days')) }}
+),
+
+recent as (
+    select impressions.*
+    from impressions
+    inner join first_day on impressions.shown_date >= first_day.first_day
+),
+
+-- An order belongs to the last click before it. Clicks of all days compete, also of those that are not built again.
+clicked_orders as (
+    select
+        orders.order_id,
+        orders.net_amount,
+        max_by(impressions.impression_id, struct(impressions.clicked_at, impressions.impression_id)) as impression_id
+    from orders
+    inner join impressions
+        on orders.customer_id = impressions.customer_id
+        and orders.ordered_at >= impressions.clicked_at
+        and orders.ordered_at < impressions.clicked_at + make_dt_interval({{ var('conversion_window_days') }})
+    group by orders.order_id, orders.net_amount
+),
+
+conversions as (
+    select
+        impression_id,
+        cast(count(*) as int) as orders,
+        cast(sum(net_amount) as decimal(18, 4)) as revenue
+    from clicked_orders
+    group by impression_id
+),
+
+rebuilt as (
+    select
+        recent.impression_id,
+        customers.customer_id,
+        campaigns.campaign_id,
+        recent.channel,
+        recent.device_type,
+        recent.ad_position,
+        recent.shown_at,
+        recent.clicked_at,
+        recent.clicked_at is not null as is_clicked,
+        conversions.impression_id is not null as is_converted,
+        coalesce(conversions.orders, 0) as orders,
+        recent.cost,
+        coalesce(conversions.revenue, 0) as revenue,
+        recent.shown_date
+    from recent
+    left join customers on recent.customer_id = customers.customer_id
+    left join campaigns on recent.campaign_id = campaigns.campaign_id
+    left join conversions on recent.impression_id = conversions.impression_id
+),
+
+-- Older days are taken over from the approved version as they are, as long as they may be kept.
+all_days as (
+    select * from rebuilt
+    {% if approved -%}
+    union all
+    select
+        impression_id, customer_id, campaign_id, channel, device_type, ad_position, shown_at, clicked_at, is_clicked,
+        is_converted, orders, cost, revenue, shown_date
+    from {{ approved }}
+    inner join first_day on shown_date < first_day
+    where shown_at >= coalesce((select max(keep_from) from retention), timestamp '1900-01-01')
+    {%- endif %}
+)
+
+select /*+ rebalance(shown_date) */
+    impression_id,
+    customer_id,
+    campaign_id,
+    channel,
+    device_type,
+    ad_position,
+    shown_at,
+    clicked_at,
+    is_clicked,
+    is_converted,
+    orders,
+    cast(coalesce(cost, 0) as decimal(18, 4)) as cost,
+    cast(revenue as decimal(18, 4)) as revenue,
+    shown_date
+from all_days
