@@ -2,7 +2,7 @@
 
 A test of the classical kind is valid once, at an hour fixed in advance. Who looks every hour and stops at the first
 p below 0.05 is wrong far more often than one time in twenty (benchmarks/experiments.py measures how often). The
-intervals here are *always valid*: the true difference lies in all of them at once, whenever and however often somebody
+intervals here are *always valid*: the true difference (so far) lies in all of them, whenever and however often somebody
 looks, with the confidence stated.
 
 They come from the normal mixture of Robbins. Let S be the sum over all customers of what they did, counted positive in

@@ -1,0 +1,22 @@
+{#- A part of a whole, as a double; null without a whole. -#}
+{% macro rate(part, whole) -%}
+    cast({{ part }} as double) / cast(nullif({{ whole }}, 0) as double)
+{%- endmacro %}
+
+
+{#- Return on investment, revenue / cost; 0 where nothing was spent. -#}
+{% macro roi(revenue, cost) -%}
+    coalesce({{ rate(revenue, cost) }}, 0)
+{%- endmacro %}
+
+
+{#-
+  What of `amount`, a decimal, has been given away after a share of it. Rounding the running total, and giving what is left to the
+  last, makes the parts add up to the amount exactly; a part is this less that of the row before.
+-#}
+{% macro part_so_far(amount, share_so_far, is_last) -%}
+    case
+        when {{ is_last }} then {{ amount }}
+        else cast(round(cast({{ amount }} as double) * round({{ share_so_far }}, 12), 4) as decimal(18, 4))
+    end
+{%- endmacro %}
