@@ -66,8 +66,9 @@ select
     coalesce(estimates.compared_orders, 0) as compared_orders,
     coalesce(estimates.compared_customers, 0) as compared_customers,
     estimates.uplift,
-    estimates.uplift - 1.96D * estimates.standard_error as uplift_low,
-    estimates.uplift + 1.96D * estimates.standard_error as uplift_high
+    -- The normal interval needs some customers to be one.
+    case when estimates.compared_customers >= 30 then estimates.uplift - 1.96D * estimates.standard_error end as uplift_low,
+    case when estimates.compared_customers >= 30 then estimates.uplift + 1.96D * estimates.standard_error end as uplift_high
 from coupons
 inner join periods on coupons.coupon_id = periods.coupon_id
 left join estimates on coupons.coupon_id = estimates.coupon_id

@@ -17,9 +17,10 @@ orders as (
 windows as (
     select
         *,
-        count(*) over (
-            partition by customer_id order by day range between 180 preceding and 1 preceding
-        ) as orders_before,
+        count(*) over (partition by customer_id order by day range between unbounded preceding and 1 preceding)
+            as orders_ever,
+        count(*) over (partition by customer_id order by day range between 180 preceding and 1 preceding)
+            as orders_before,
         coalesce(sum(net_amount) over (
             partition by customer_id order by day range between {{ days }} preceding and 1 preceding
         ), 0) as spent_before,
@@ -35,6 +36,7 @@ select
     windows.coupon_id,
     cast(date_trunc('month', windows.order_date) as date) as order_month,
     case
+        when windows.orders_ever = 0 then 'new'
         when windows.orders_before = 0 then '0'
         when windows.orders_before = 1 then '1'
         when windows.orders_before <= 4 then '2-4'
