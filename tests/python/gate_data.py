@@ -198,6 +198,60 @@ VALID = {
         occurred_at: timestamp '2024-05-01 10:00:00'
         event_date: date '2024-05-01'
     """,
+    "dim_campaigns": """
+        campaign_id: concat('k', id)
+        channel: 'search'
+        budget: cast(1000 as decimal(18, 4))
+        starts_at: timestamp '2024-04-01 00:00:00'
+        ends_at: timestamp '2024-04-28 00:00:00'
+    """,
+    "dim_stores": """
+        store_id: concat('s', id)
+        city: 'Hangzhou'
+        latitude: 30.25D
+        longitude: 120.17D
+    """,
+    "customer_identities": """
+        source: 'crm'
+        source_id: concat('c', id)
+        customer_id: concat('c', id)
+        rule: 'own record'
+    """,
+    "customer_history": """
+        customer_id: concat('c', id)
+        valid_from: timestamp '2024-01-01 00:00:00'
+        valid_to: cast(null as timestamp)
+        is_current: true
+        city: 'Hangzhou'
+    """,
+    "fct_sessions": """
+        session_id: md5(cast(id as string))
+        customer_id: concat('c', id)
+        identified_by: 'login'
+        session_date: date '2024-05-01'
+        started_at: timestamp '2024-05-01 10:00:00'
+        ended_at: timestamp '2024-05-01 10:05:00'
+        events: 5
+        views: 2
+        searches: 0
+        favourites: 0
+        carts: 1
+        removals: 0
+        purchases: 1
+        converted: true
+    """,
+    "fct_ad_impressions": """
+        impression_id: concat('i', id)
+        channel: 'search'
+        shown_at: timestamp '2024-05-01 10:00:00'
+        clicked_at: timestamp '2024-05-01 10:00:09'
+        is_clicked: true
+        is_converted: true
+        orders: 1
+        cost: cast(0.5 as decimal(18, 4))
+        revenue: cast(20 as decimal(18, 4))
+        shown_date: date '2024-05-01'
+    """,
     "customer_rfm": """
         customer_id: concat('c', id)
         recency_days: cast(id as int)
@@ -291,6 +345,20 @@ BROKEN = {
     ("fct_orders", "net_amount, gross_amount, discount_amount"): {"discount_amount": "cast(2 as decimal(18, 4))"},
     ("fct_orders", "status, is_cancelled"): {"is_cancelled": "true"},
     ("fct_order_items", "gross_amount, quantity, unit_price"): {"quantity": "cast(3 as decimal(18, 4))"},
+    ("dim_campaigns", "starts_at, ends_at"): {"ends_at": "timestamp '2024-03-31 00:00:00'"},
+    ("customer_identities", "rule, customer_id"): {"rule": "'no match'"},
+    ("customer_history", "valid_from, valid_to"): {
+        "valid_to": "timestamp '2024-01-01 00:00:00'",
+        "is_current": "false",
+    },
+    ("customer_history", "is_current, valid_to"): {"is_current": "false"},
+    ("fct_sessions", "started_at, ended_at"): {"ended_at": "timestamp '2024-05-01 09:59:59'"},
+    ("fct_sessions", "events, views, searches, favourites, carts, removals, purchases"): {"views": "5"},
+    ("fct_sessions", "converted, purchases"): {"converted": "false"},
+    ("fct_sessions", "customer_id, identified_by"): {"identified_by": "null"},
+    ("fct_ad_impressions", "is_clicked, clicked_at"): {"clicked_at": "null"},
+    ("fct_ad_impressions", "is_converted, is_clicked, orders"): {"is_converted": "false"},
+    ("fct_ad_impressions", "orders, revenue"): {"orders": "0", "is_converted": "false"},
     ("customer_rfm", "r_score, f_score, m_score"): {"r_score": "6", "rfm_cell": "'631'"},
     ("customer_rfm", "rfm_cell, r_score, f_score, m_score"): {"rfm_cell": "'135'"},
     ("customer_rfm", "frequency, monetary"): {"frequency": "0", "monetary": "cast(1 as decimal(18, 4))"},
