@@ -3,6 +3,8 @@
 Expressions are Spark SQL over the row number ``id``, which runs from 0.
 """
 
+import gate_data_campaign
+
 # relation -> its columns, one per line as "name: expression"
 VALID = {
     "stg_crm__customers": """
@@ -392,3 +394,10 @@ OTHERWISE = {
         "net_amount": "cast(19 as decimal(18, 4))",
     },
 }
+
+# Domains that keep theirs in a module of their own.
+for domain in (gate_data_campaign,):
+    VALID |= domain.VALID
+    TEXT |= domain.TEXT
+    BROKEN |= domain.BROKEN
+    OTHERWISE |= domain.OTHERWISE

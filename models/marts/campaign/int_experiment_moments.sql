@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_app') }}
 {%- set window = 'make_dt_interval(' ~ var('experiment_days', 14) ~ ')' %}

@@ -25,11 +25,34 @@ sums as (
         sum(clicks) filter (where days_ago < {{ days }}) as clicks,
         sum(conversions) filter (where days_ago < {{ days }}) as conversions,
         sum(ad_cost) filter (where days_ago < {{ days }}) as ad_cost,
-        sum(ad_revenue) filter (where days_ago < {{ days }}) as ad_revenue,
-        sum(impressions) filter (where days_ago >= {{ days }}) as impressions_before,
-        sum(clicks) filter (where days_ago >= {{ days }}) as clicks_before
+        sum(ad_revenue) filter (where days_ago < {{ days }}) as ad_revenue
     from {{ ref('int_marketing_days') }}
-    where days_ago < 2 * {{ days }}
+),
+
+channels as (
+    select
+        performance.channel,
+        sum(performance.impressions) filter (where performance.performance_date > starts_after) as impressions,
+        sum(performance.clicks) filter (where performance.performance_date > starts_after) as clicks,
+        {{ rate(
+            'sum(performance.clicks) filter (where performance.performance_date <= starts_after)',
+            'sum(performance.impressions) filter (where performance.performance_date <= starts_after)'
+        ) }} as ctr_before
+    from {{ ref('campaign_performance') }} as performance
+    cross join (select as_of_date, date_sub(as_of_date, {{ days }}) as starts_after from as_of) as periods
+    where
+        performance.performance_date > date_sub(periods.starts_after, {{ days }})
+        and performance.performance_date <= periods.as_of_date
+    group by performance.channel
+),
+
+-- Channels differ more than periods do: the clicks are compared with what each channel's rate of before would have given.
+clicks as (
+    select
+        sum(clicks) as clicks,
+        sum(impressions * ctr_before) as expected_clicks
+    from channels
+    where impressions > 0 and ctr_before is not null
 ),
 
 orders as (
@@ -49,13 +72,14 @@ buyers_before as (
 known as (
     select
         coverage.data_coverage,
-        {{ rate(rate('sums.clicks', 'sums.impressions'), rate('sums.clicks_before', 'sums.impressions_before')) }} - 1 as ctr_lift,
+        {{ rate('clicks.clicks', 'clicks.expected_clicks') }} - 1 as ctr_lift,
         {{ rate('sums.conversions', 'sums.clicks') }} as conversion_rate,
         {{ rate('sums.ad_cost', 'sums.conversions') }} as acquisition_cost,
         if(sums.impressions is null, null, {{ roi('sums.ad_revenue', 'sums.ad_cost') }}) as roi,
         {{ rate('(select avg(clv) from buyers_now)', '(select avg(clv) from buyers_before)') }} - 1 as clv_growth
     from coverage
     cross join sums
+    cross join clicks
 ),
 
 valued as (
