@@ -71,8 +71,8 @@ VALID = {
 }
 
 TEXT = {
-    "campaign_performance": "note", "channel_attribution": "note", "experiment_results": "note", "coupon_uplift": "note",
-    "goal_gaps": "reason", "value_scorecard": "reason",
+    "campaign_performance": "note", "channel_attribution": "note", "experiment_results": "note",
+    "coupon_uplift": "note", "goal_gaps": "reason", "value_scorecard": "reason",
 }  # fmt: skip
 
 BROKEN = {
