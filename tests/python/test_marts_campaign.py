@@ -1,0 +1,116 @@
+"""The campaign marts on the demo, against what was planted there."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import harness
+
+Z99 = 2.5758293035489004
+
+
+def wilson(successes: float, trials: float, z: float = Z99) -> tuple[float, float]:
+    """Wilson's interval of a share (1927)."""
+    share = successes / trials
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    return centre - half, centre + half
+
+
+def test_wilsons_interval() -> None:
+    """An example of Newcombe, Statistics in Medicine 17 (1998): 81 of 263 at 95%."""
+    assert wilson(81, 263, 1.959964) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+def test_click_rates_per_channel_are_the_planted_ones(demo, spark_cluster: harness.Server) -> None:
+    found = spark_cluster.query(
+        """select p.channel, sum(p.clicks), sum(p.impressions), max(t.probability)
+        from marketing.campaign_performance p
+        join (select channel, avg(click_probability) as probability from demo_truth.impression_truth group by channel) t
+            on p.channel = t.channel
+        group by p.channel"""
+    )
+    assert len(found) == 6
+    for channel, clicks, impressions, truth in found:
+        low, high = wilson(clicks, impressions)
+        assert low <= truth <= high, channel
+
+
+def test_performance_adds_up_to_the_raw_impressions(demo, spark_cluster: harness.Server) -> None:
+    """Impressions of every campaign that was planted, apart from those with defects and of erased customers."""
+    found = dict(
+        spark_cluster.query("select campaign_id, sum(impressions) from marketing.campaign_performance group by 1")
+    )
+    truth = dict(spark_cluster.query("select campaign_id, count(*) from demo_truth.impression_truth group by 1"))
+    assert set(truth) <= set(found) <= {*truth, "unknown"}
+    for campaign, count in truth.items():
+        assert 0.95 * count <= found[campaign] <= count, campaign
+
+
+def test_all_methods_share_out_the_same_orders(demo, spark_cluster: harness.Server) -> None:
+    found = spark_cluster.query(
+        "select method, sum(conversions), sum(revenue) from marketing.channel_attribution group by method"
+    )
+    assert {method for method, _, _ in found} == {
+        "last_click", "first_click", "linear", "time_decay", "position", "markov",
+    }  # fmt: skip
+    # Which orders those are, found again: not cancelled, with a click of the customer in the 30 days before.
+    orders, revenue = spark_cluster.query(
+        """select count(*), sum(net_amount) from marketing.fct_orders o
+        where not is_cancelled and exists (
+            select 1 from marketing.fct_ad_impressions i
+            where i.customer_id = o.customer_id and i.clicked_at <= o.ordered_at
+                and i.clicked_at > o.ordered_at - interval 30 days)"""
+    )[0]
+    assert orders > 1_000
+    assert {(conversions, money) for _, conversions, money in found} == {(orders, revenue)}
+
+
+def test_planted_experiment_effects_come_back(demo, spark_cluster: harness.Server) -> None:
+    """B adds an order with a chance, so the share who order rises from p to p + chance x (1 - p)."""
+    found = spark_cluster.query(
+        """select b.experiment_id, b.lift, b.standard_error, b.decision, a.mean, t.extra_order_probability
+        from marketing.experiment_results b
+        join marketing.experiment_results a
+            on a.experiment_id = b.experiment_id and a.metric = b.metric and a.variant = 'A'
+        join demo_truth.experiment_effects t on t.experiment_id = b.experiment_id
+        where b.variant = 'B' and b.metric = 'conversion'"""
+    )
+    assert len(found) == 3
+    for experiment, lift, error, _, share, chance in found:
+        assert abs(lift - float(chance) * (1 - share)) <= Z99 * error, experiment
+    decisions = {row[0]: row[3] for row in found}
+    assert decisions["one_page_checkout"] == "winner"
+
+
+def test_what_has_no_effect_is_declared_no_winner(demo, spark_cluster: harness.Server) -> None:
+    found = spark_cluster.query(
+        "select decision from marketing.experiment_results where experiment_id = 'banner_colour' and variant = 'B'"
+    )
+    assert found == [("undecided",)] * 3
+
+
+def test_a_coupon_without_effect_only_costs_its_discount(demo, spark_cluster: harness.Server) -> None:
+    """WELCOME is planted on six of a hundred orders at random and takes off 3: nothing else changes."""
+    uplift, low, high = spark_cluster.query(
+        "select uplift, uplift_low, uplift_high from marketing.coupon_uplift where coupon_id = 'WELCOME'"
+    )[0]
+    error = (high - low) / 2 / 1.96
+    assert error < 60 and abs(uplift + 3) <= Z99 * error
+
+
+def test_scorecard_and_goals_say_what_is_not_known(demo, spark_cluster: harness.Server) -> None:
+    values = {
+        metric: (level, value, met)
+        for metric, level, value, met in spark_cluster.query(
+            "select metric, level, value, met from marketing.value_scorecard"
+        )
+    }
+    assert {level for level, _, _ in values.values()} == {"process", "effect", "business"}
+    assert values["click_model_auc"] == ("process", None, None)
+    unknown = [metric for metric, (_, value, _) in values.items() if value is None]
+    assert unknown == ["click_model_auc"]
+    goals = spark_cluster.query("select goal, status from marketing.goal_gaps")
+    assert len(goals) == 6 and "no data" not in dict(goals).values()
