@@ -80,7 +80,7 @@ select
     total.baskets as all_baskets,
     cast(directed.baskets_together as double) / total.baskets as support,
     cast(directed.baskets_together as double) / one.baskets as confidence,
-    cast(directed.baskets_together as double) / one.baskets / (cast(other.baskets as double) / total.baskets) as lift
+    cast(directed.baskets_together as double) * total.baskets / (cast(one.baskets as double) * other.baskets) as lift
 from directed
 cross join total
 inner join frequent as one on directed.product_id = one.product_id
