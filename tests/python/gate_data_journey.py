@@ -70,7 +70,7 @@ BROKEN = {
     },
     ("cohort_retention", "month_number, active_customers, cohort_customers"): {"month_number": "0"},
     ("cohort_retention", "retention_rate, active_customers, cohort_customers"): {"retention_rate": "0.51D"},
-    ("basket_affinities", "product_id, neighbour_id"): {"neighbour_id": "'p'"},
+    ("basket_affinities", "neighbour_id, product_id"): {"neighbour_id": "'p'"},
     ("basket_affinities", "baskets_together, product_baskets, neighbour_baskets, all_baskets"): {
         "baskets_together": "0L",
         "support": "0D",
