@@ -1,0 +1,38 @@
+-- depends_on: {{ ref('gate_core') }}
+-- depends_on: {{ ref('gate_crm') }}
+with
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }} where can_profile
+),
+
+tickets as (
+    select
+        *,
+        {{ business_date('opened_at') }} as opened_on
+    from {{ ref('stg_crm__service_tickets') }}
+),
+
+as_of as (
+    select as_of_date from {{ ref('int_as_of') }}
+),
+
+facts as (
+    select
+        tickets.customer_id,
+        tickets.opened_on as happened_on,
+        datediff(as_of.as_of_date, tickets.opened_on) as days_ago,
+        tickets.topic,
+        coalesce({{ business_date('tickets.closed_at') }} > as_of.as_of_date, true) as is_open,
+        -- What the customer said, not what staging filled in.
+        if(tickets.is_filled_satisfaction, null, tickets.satisfaction) as satisfaction
+    from tickets
+    inner join customers on tickets.customer_id = customers.customer_id
+    inner join as_of on tickets.opened_on <= as_of.as_of_date
+)
+
+select
+    customer_id
+    {{- catalogued_columns('tickets') }}
+from facts
+group by customer_id
