@@ -1,18 +1,7 @@
-{#-
-  The attributes of `customer_360` in the order of its columns, those of one kind of `facts` alone if it is given. dbt cannot
-  read a seed while it compiles, but knows a model's YAML, which `python -m precision_marketing.catalogue` writes
-  from seeds/tag_catalogue.csv.
--#}
+{#- The attributes of `customer_360` in the order of its columns; those made of one kind of `facts` alone, if it is given. -#}
 {% macro catalogue(facts=none) -%}
-    {%- set attributes = [] -%}
-    {%- if execute -%}
-        {%- for column in graph.nodes['model.' ~ project_name ~ '.customer_360'].columns.values() if column.config.meta.facts -%}
-            {%- if facts in (none, column.config.meta.facts) -%}
-                {%- do attributes.append(dict(column.config.meta, attribute=column.name, data_type=column.data_type)) -%}
-            {%- endif -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {{ return(attributes) }}
+    {%- set attributes = tag_catalogue() -%}
+    {{ return(attributes | selectattr('facts', 'equalto', facts) | list if facts else attributes) }}
 {%- endmacro %}
 
 

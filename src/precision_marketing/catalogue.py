@@ -1,9 +1,8 @@
-"""The tag catalogue: what the columns of customer_360 are, and the YAML that dbt makes their SQL and contracts from.
+"""The tag catalogue: what the columns of customer_360 are, and what dbt makes their SQL and contracts from.
 
-``seeds/tag_catalogue.csv`` has one line per attribute. dbt cannot read a seed while it compiles, but knows the YAML of
-its models; so ``python -m precision_marketing.catalogue`` writes the lines into the YAML of ``customer_360``, as its contract and as
-``meta`` of its columns, which ``macros/marts/catalogue.sql`` turns into SQL. docs/customer_360.md says what the columns of the
-catalogue mean.
+``seeds/tag_catalogue.csv`` has one line per attribute. dbt cannot read a seed before it is loaded, and needs the columns when it
+parses; so ``python -m precision_marketing.catalogue`` writes the catalogue into the YAML of ``customer_360``, as its contract, and into
+a macro, from which ``macros/marts/catalogue.sql`` makes SQL. docs/customer_360.md says what the columns of the catalogue mean.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 
 SEED = Path("seeds/tag_catalogue.csv")
 YAML = Path("models/marts/customer/_customer_360__models.yml")
+MACRO = Path("macros/marts/tag_catalogue.sql")
 TYPES = ("static", "dynamic", "predicted")
 # Names, addresses and positions (L3) and identity numbers (L4) describe nobody.
 LEVELS = ("L1", "L2")
@@ -34,6 +34,8 @@ AGGREGATED = {
 # Facts with one row per customer, and attributes made of other attributes.
 PLAIN = ("customers", "behaviour", "rfm", "segments", "tags", "attributes")
 AGGREGATE = re.compile(r"(count|sum|min|max)\(.*\)")
+
+WRITTEN = "Written by `python -m precision_marketing.catalogue` from seeds/tag_catalogue.csv: change that."
 
 Attribute = Mapping[str, str]
 
@@ -81,7 +83,7 @@ def yaml(attributes: Iterable[Attribute]) -> str:
     """The YAML of customer_360 and of the models it is made of; texts are quoted as JSON, which YAML understands."""
     attributes = list(attributes)
     lines = [
-        "# Written by `python -m precision_marketing.catalogue` from seeds/tag_catalogue.csv: change that.",
+        f"# {WRITTEN}",
         "version: 2",
         "",
         "models:",
@@ -123,10 +125,26 @@ def _column(attribute: Attribute, with_meta: bool = False) -> str:
         f"description: {_text(attribute['definition'] + '.')}",
     ]
     if with_meta:
-        keys = ("type", "source", "level", "facts", "measure", "breakdown", "window_days", "default_value")
-        meta = ", ".join(f"{key}: {_text(attribute[key])}" for key in keys if attribute[key])
+        meta = ", ".join(f"{key}: {_text(attribute[key])}" for key in ("type", "source", "level"))
         said.append(f"config: {{meta: {{{meta}}}}}")
     return f"      - {{{', '.join(said)}}}"
+
+
+def macro(attributes: Iterable[Attribute]) -> str:
+    """The macro that returns the catalogue to other macros: a list of dictionaries, without what is empty."""
+    keys = ("attribute", "data_type", "facts", "measure", "breakdown", "window_days", "default_value")
+    lines = [
+        f"{{#- {WRITTEN} -#}}",
+        "{% macro tag_catalogue() -%}",
+        "    {{ return([",
+        *(
+            f"        {json.dumps({key: attribute[key] for key in keys if attribute[key]}, ensure_ascii=False)},"
+            for attribute in attributes
+        ),
+        "    ]) }}",
+        "{%- endmacro %}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _text(value: str) -> str:
@@ -134,17 +152,19 @@ def _text(value: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the YAML of customer_360 from the tag catalogue. Run it in the project's folder."""
+    """Write the YAML and the macro of customer_360 from the tag catalogue. Run it in the project's folder."""
     parser = argparse.ArgumentParser(prog="python -m precision_marketing.catalogue", description=main.__doc__)
     parser.add_argument("--seed", type=Path, default=SEED)
     parser.add_argument("--yaml", type=Path, default=YAML)
+    parser.add_argument("--macro", type=Path, default=MACRO)
     options = parser.parse_args(arguments)
     try:
         attributes = read(options.seed)
     except (CatalogueError, FileNotFoundError) as error:
         sys.exit(str(error))
     options.yaml.write_text(yaml(attributes), encoding="utf-8")
-    print(f"{options.yaml}: {len(attributes)} attributes")
+    options.macro.write_text(macro(attributes), encoding="utf-8")
+    print(f"{len(attributes)} attributes in {options.yaml} and {options.macro}")
 
 
 if __name__ == "__main__":

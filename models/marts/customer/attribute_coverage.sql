@@ -41,6 +41,7 @@ select
     attributes.level,
     filled.customers,
     filled.filled,
-    cast(filled.filled as double) / filled.customers as coverage
+    cast(filled.filled as double) / filled.customers as coverage,
+    cast(sum(filled.filled) over () as double) / sum(filled.customers) over () as mean_coverage
 from filled
 inner join attributes on filled.attribute = attributes.attribute

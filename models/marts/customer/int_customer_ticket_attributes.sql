@@ -9,7 +9,8 @@ customers as (
 tickets as (
     select
         *,
-        {{ business_date('opened_at') }} as opened_on
+        {{ business_date('opened_at') }} as opened_on,
+        {{ business_date('closed_at') }} as closed_on
     from {{ ref('stg_crm__service_tickets') }}
 ),
 
@@ -23,9 +24,12 @@ facts as (
         tickets.opened_on as happened_on,
         datediff(as_of.as_of_date, tickets.opened_on) as days_ago,
         tickets.topic,
-        coalesce({{ business_date('tickets.closed_at') }} > as_of.as_of_date, true) as is_open,
-        -- What the customer said, not what staging filled in.
-        if(tickets.is_filled_satisfaction, null, tickets.satisfaction) as satisfaction
+        coalesce(tickets.closed_on > as_of.as_of_date, true) as is_open,
+        -- What the customer had said by then, not what staging filled in.
+        case
+            when not tickets.is_filled_satisfaction and coalesce(tickets.closed_on <= as_of.as_of_date, true)
+                then tickets.satisfaction
+        end as satisfaction
     from tickets
     inner join customers on tickets.customer_id = customers.customer_id
     inner join as_of on tickets.opened_on <= as_of.as_of_date
