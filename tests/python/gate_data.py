@@ -3,6 +3,8 @@
 Expressions are Spark SQL over the row number ``id``, which runs from 0.
 """
 
+import gate_data_profile
+
 # relation -> its columns, one per line as "name: expression"
 VALID = {
     "stg_crm__customers": """
@@ -391,3 +393,8 @@ OTHERWISE = {
         "net_amount": "cast(19 as decimal(18, 4))",
     },
 }
+
+VALID |= gate_data_profile.VALID
+TEXT |= gate_data_profile.TEXT
+BROKEN |= gate_data_profile.BROKEN
+OTHERWISE |= gate_data_profile.OTHERWISE
