@@ -31,8 +31,9 @@
   are any. A score rises with each cut point reached; with `fewer_is_better` it falls with each one exceeded.
 -#}
 {% macro rfm_score(variable, fewer_is_better=false) -%}
-    {%- set cut_points = (var('rfm_cut_points', none) or {}).get(variable) -%}
-    {%- if cut_points is none -%}
+    {%- set all_cut_points = var('rfm_cut_points', none) -%}
+    {%- set cut_points = all_cut_points[variable] if all_cut_points is mapping else none -%}
+    {%- if not cut_points -%}
         {{ quintile_score(variable ~ (' desc' if fewer_is_better else '')) }}
     {%- elif cut_points | length != 4 or cut_points | sort | unique | list != cut_points -%}
         {{ exceptions.raise_compiler_error('rfm_cut_points: ' ~ variable ~ ' needs four rising numbers, not ' ~ cut_points) }}

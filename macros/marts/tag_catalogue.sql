@@ -1,6 +1,6 @@
 {#- Written by `python -m precision_marketing.catalogue` from seeds/tag_catalogue.csv: change that. -#}
 {% macro tag_catalogue() -%}
-    {{ return([
+    {%- do return([
         {"attribute": "gender", "data_type": "string", "facts": "customers", "measure": "gender"},
         {"attribute": "age", "data_type": "int", "facts": "customers", "measure": "age"},
         {"attribute": "age_band", "data_type": "string", "facts": "customers", "measure": "age_band"},
@@ -255,5 +255,5 @@
         {"attribute": "is_buyer", "data_type": "boolean", "facts": "attributes", "measure": "orders > 0"},
         {"attribute": "is_repeat_buyer", "data_type": "boolean", "facts": "attributes", "measure": "orders > 1"},
         {"attribute": "is_active_90d", "data_type": "boolean", "facts": "attributes", "measure": "orders_90d + sessions_90d > 0"},
-    ]) }}
+    ]) -%}
 {%- endmacro %}

@@ -1,8 +1,9 @@
 """The tag catalogue: what the columns of customer_360 are, and what dbt makes their SQL and contracts from.
 
-``seeds/tag_catalogue.csv`` has one line per attribute. dbt cannot read a seed before it is loaded, and needs the columns when it
-parses; so ``python -m precision_marketing.catalogue`` writes the catalogue into the YAML of ``customer_360``, as its contract, and into
-a macro, from which ``macros/marts/catalogue.sql`` makes SQL. docs/customer_360.md says what the columns of the catalogue mean.
+``seeds/tag_catalogue.csv`` has one line per attribute. dbt needs the columns when it parses, long before a seed is
+loaded; so ``python -m precision_marketing.catalogue`` writes the catalogue into the YAML of ``customer_360``, as its
+contract, and into a macro, from which ``macros/marts/catalogue.sql`` makes SQL. docs/customer_360.md explains the
+catalogue's columns.
 """
 
 from __future__ import annotations
@@ -136,12 +137,12 @@ def macro(attributes: Iterable[Attribute]) -> str:
     lines = [
         f"{{#- {WRITTEN} -#}}",
         "{% macro tag_catalogue() -%}",
-        "    {{ return([",
+        "    {%- do return([",
         *(
             f"        {json.dumps({key: attribute[key] for key in keys if attribute[key]}, ensure_ascii=False)},"
             for attribute in attributes
         ),
-        "    ]) }}",
+        "    ]) -%}",
         "{%- endmacro %}",
     ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,8 @@
--- depends_on: {{ ref('gate_core') }}
+-- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
 -- depends_on: {{ ref('gate_reference') }}
+-- depends_on: {{ ref('gate_core') }}
 with
 
 customers as (
