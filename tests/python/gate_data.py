@@ -350,7 +350,8 @@ BROKEN = {
     ("dim_campaigns", "starts_at, ends_at"): {"ends_at": "timestamp '2024-03-31 00:00:00'"},
     ("customer_identities", "rule, customer_id"): {"rule": "'no match'"},
     ("customer_history", "valid_from, valid_to"): {
-        "valid_to": "timestamp '2024-01-01 00:00:00'", "is_current": "false",
+        "valid_to": "timestamp '2024-01-01 00:00:00'",
+        "is_current": "false",
     },
     ("customer_history", "is_current, valid_to"): {"is_current": "false"},
     ("fct_sessions", "started_at, ended_at"): {"ended_at": "timestamp '2024-05-01 09:59:59'"},

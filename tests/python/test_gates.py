@@ -546,6 +546,19 @@ def test_a_parameter_without_a_value_is_an_error(spark, tmp_path):
         run({"x": spark.sql("select 1 as a")}, suites_dir=tmp_path)
 
 
+def test_great_expectations_own_parser_of_parameters_is_not_used(spark, tmp_path, monkeypatch):
+    """It has one stack for all threads: gates side by side would mix up their parameters."""
+    from great_expectations.core.suite_parameters import SuiteParameterParser
+
+    monkeypatch.setattr(SuiteParameterParser, "get_parser", lambda self: pytest.fail("parsed by Great Expectations"))
+    limit = {"$PARAMETER": "max_rejected_share"}
+    write_suite(tmp_path, expectation={"kwargs": {"column": "a", "mostly": limit}})
+    (result,) = run(
+        {"x": spark.sql("select if(id = 0, null, id) as a from range(2)")}, suites_dir=tmp_path, max_rejected_share=0.5
+    )
+    assert result["success"] and json.loads(result["kwargs"])["mostly"] == 0.5
+
+
 def print_results_over_spark_connect():
     from pyspark.sql import SparkSession
 
