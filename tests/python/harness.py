@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from dbt_spark_python import java_home
 from precision_marketing import server
@@ -193,6 +195,52 @@ def write_project(folder: Path, files: dict[str, str], **settings: object) -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+# What a run writes down about itself differs from run to run by design; versions bear the run's name.
+OF_ONE_RUN = re.compile(r"gate_.*|expectation_results|quality_scorecard|publications|erasure_.*|.*__v\d{14}\w{4}")
+
+
+def columns_of(server: Server, table: str) -> dict[str, str]:
+    """Type by column."""
+    found = {}
+    for name, kind, _ in server.query(f"describe {table}"):
+        if not name or name.startswith("#"):
+            break
+        found[name] = kind
+    return found
+
+
+def content(server: Server, table: str) -> tuple[int, int, list[float]]:
+    """Rows, a checksum of all columns but floats, and for each float two sums that tell rows apart."""
+    kinds = columns_of(server, table)
+    floats = [name for name, kind in kinds.items() if kind in ("double", "float")]
+    exact = ", ".join(f"`{name}`" for name in kinds if name not in floats)
+    sums = "".join(
+        f", coalesce(sum(`{name}`), 0), coalesce(sum(`{name}` * pmod(xxhash64({exact}), 1000)), 0)" for name in floats
+    )
+    row = server.query(
+        f"select count(*), cast(coalesce(sum(cast(xxhash64({exact}) as decimal(38, 0))), 0) as string){sums} "
+        f"from {table}"
+    )[0]
+    return row[0], row[1], list(row[2:])
+
+
+def contents(server: Server, schemas: tuple[str, ...]) -> dict[str, tuple]:
+    """``content`` of every table and view in ``schemas``."""
+    return {
+        f"{schema}.{table}": content(server, f"{schema}.{table}")
+        for schema in schemas
+        for _, table, _ in server.query(f"show tables in {schema}")
+        if not OF_ONE_RUN.fullmatch(table)
+    }
+
+
+def assert_same(found: dict[str, tuple], expected: dict[str, tuple]) -> None:
+    assert found.keys() == expected.keys()
+    for table, (rows, checksum, floats) in expected.items():
+        assert found[table][:2] == (rows, checksum), table
+        assert found[table][2] == pytest.approx(floats, rel=1e-9, abs=1e-9), table
 
 
 def stored_bytes(folder: Path) -> Iterator[bytes]:
