@@ -3,7 +3,7 @@
 {%- set gates = [
     ref('gate_crm'), ref('gate_shop'), ref('gate_app'), ref('gate_ads'),
     ref('gate_reference'), ref('gate_core'), ref('gate_customer'), ref('gate_ml'),
-    ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'),
+    ref('gate_profile'), ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'),
 ] %}
 
 {% for gate in gates %}

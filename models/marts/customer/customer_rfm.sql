@@ -53,9 +53,9 @@ measured as (
 scored as (
     select
         *,
-        {{ quintile_score('recency_days desc') }} as r_score,
-        {{ quintile_score('frequency') }} as f_score,
-        {{ quintile_score('monetary') }} as m_score
+        {{ rfm_score('recency_days', fewer_is_better=true) }} as r_score,
+        {{ rfm_score('frequency') }} as f_score,
+        {{ rfm_score('monetary') }} as m_score
     from measured
 ),
 
@@ -78,6 +78,7 @@ select
     compared.m_score,
     concat(compared.r_score, compared.f_score, compared.m_score) as rfm_cell,
     value_groups.value_group,
+    value_groups.value_group_zh,
     compared.first_order_date,
     compared.last_order_date,
     compared.tenure_days,

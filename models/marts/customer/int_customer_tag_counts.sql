@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
 -- depends_on: {{ ref('gate_core') }}
 with
 
@@ -13,6 +16,13 @@ order_items as (
     select * from {{ ref('fct_order_items') }}
 ),
 
+tickets as (
+    select
+        *,
+        {{ business_date('opened_at') }} as opened_on
+    from {{ ref('stg_crm__service_tickets') }}
+),
+
 products as (
     select product_id, category, brand from {{ ref('dim_products') }}
 ),
@@ -25,18 +35,28 @@ as_of as (
     select as_of_date from {{ ref('int_as_of') }}
 ),
 
--- What a customer looked at and what a customer bought. Purchases are taken from the orders alone.
+-- What a customer looked at, searched for, bought and asked about. Purchases are taken from the orders alone.
 records as (
-    select events.customer_id, events.product_id, events.category
+    select events.customer_id, events.product_id, events.category, null as search, null as topic
     from events
-    cross join as_of
-    where events.event_type = 'view' and events.customer_id is not null and events.event_date <= as_of.as_of_date
+    inner join as_of on events.event_date <= as_of.as_of_date
+    where events.event_type = 'view'
     union all
-    select orders.customer_id, order_items.product_id, null as category
+    select events.customer_id, null as product_id, null as category, events.category as search, null as topic
+    from events
+    inner join as_of on events.event_date <= as_of.as_of_date
+    where events.event_type = 'search' and events.category is not null
+    union all
+    select orders.customer_id, order_items.product_id, null as category, null as search, null as topic
     from order_items
     inner join orders on order_items.order_id = orders.order_id
-    cross join as_of
-    where not orders.is_cancelled and orders.customer_id is not null and orders.order_date <= as_of.as_of_date
+    inner join as_of on orders.order_date <= as_of.as_of_date
+    where not orders.is_cancelled
+    union all
+    select tickets.customer_id, null as product_id, null as category, null as search, tickets.topic
+    from tickets
+    inner join as_of on tickets.opened_on <= as_of.as_of_date
+    where tickets.topic is not null
 ),
 
 -- Few rows per customer and product from here on.
@@ -45,17 +65,21 @@ interests as (
         records.customer_id,
         coalesce(products.category, records.category) as category,
         products.brand,
+        records.search,
+        records.topic,
         count(*) as records
     from records
     inner join customers on records.customer_id = customers.customer_id
     left join products on records.product_id = products.product_id
-    group by records.customer_id, coalesce(products.category, records.category), products.brand
+    group by
+        records.customer_id, coalesce(products.category, records.category), products.brand, records.search, records.topic
 ),
 
 tags as (
-    select customer_id, 'category: ' || category as tag, records from interests where category is not null
-    union all
-    select customer_id, 'brand: ' || brand as tag, records from interests where brand is not null
+    {%- for kind in ['category', 'brand', 'search', 'topic'] %}
+    select customer_id, '{{ kind }}: ' || {{ kind }} as tag, records from interests where {{ kind }} is not null
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 occurrences as (
