@@ -13,9 +13,12 @@ from sklearn.metrics import adjusted_rand_score
 import harness
 
 PUBLISHED = {
-    "customer_history", "customer_identities", "customer_rfm", "customer_segments", "customer_tags", "dim_campaigns",
-    "dim_customers", "dim_products", "dim_stores", "fct_ad_impressions", "fct_events", "fct_order_items", "fct_orders",
-    "fct_sessions", "segment_profiles", "segment_selection", "segment_validation",
+    "attribute_coverage", "basket_affinities", "campaign_performance", "channel_attribution", "cohort_retention",
+    "conversion_funnel", "coupon_uplift", "customer_360", "customer_behaviour", "customer_history",
+    "customer_identities", "customer_rfm", "customer_segments", "customer_tags", "daily_sales", "dim_campaigns",
+    "dim_customers", "dim_dates", "dim_products", "dim_stores", "experiment_results", "fct_ad_impressions",
+    "fct_events", "fct_order_items", "fct_orders", "fct_sessions", "goal_gaps", "segment_profiles",
+    "segment_selection", "segment_validation", "stock_alerts", "store_audience", "value_scorecard",
 }  # fmt: skip
 
 
