@@ -167,12 +167,13 @@ def coverage_results(results: DataFrame, coverage: DataFrame) -> DataFrame:
     who never came back has no mean days between two orders, and that is no fault.
     """
     run = results.select("run_id", "run_at", "gate").limit(1)
+    expectation = "expect_column_values_to_not_be_null"
     missing = "format_string('%,d of %,d rows, allowed %.2f%%', customers - filled, customers, allowed * 100)"
     expressions = {
         **{column: column for column in ("run_id", "run_at", "gate")},
         "relation": "'customer_360'",
         "suite": "'customer_360'",
-        "expectation": "'expect_column_values_to_not_be_null'",
+        "expectation": f"'{expectation}'",
         "column_name": "attribute",
         "severity": "'info'",
         "dimension": "'completeness'",
@@ -183,7 +184,7 @@ def coverage_results(results: DataFrame, coverage: DataFrame) -> DataFrame:
         "unexpected_share": "1 - coverage",
         "observed_value": "cast(null as string)",
         "kwargs": "to_json(struct(attribute as column, goal as mostly))",
-        "message": f"'customer_360: expect_column_values_to_not_be_null(' || attribute || '): ' || {missing} || ' (info)'",
+        "message": f"concat('customer_360: {expectation}(', attribute, '): ', {missing}, ' (info)')",
         "exception": "cast(null as string)",
         "sample_keys": "cast(null as string)",
     }
