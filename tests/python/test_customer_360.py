@@ -325,8 +325,9 @@ def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, spark_cluster: harne
         select event_type, product_id, category, count(*) from marketing.fct_events join consenting on customer_id = id
         where event_type = 'view' or (event_type = 'search' and category is not null) group by all
         union all
-        select 'line', product_id, null, count(*) from marketing.fct_order_items
-        join marketing.fct_orders using (order_id) join consenting on customer_id = id where not is_cancelled group by all
+        select 'line', product_id, null, count(*)
+        from marketing.fct_order_items join marketing.fct_orders using (order_id) join consenting on customer_id = id
+        where not is_cancelled group by all
         union all
         select 'topic', null, topic, count(*) from marketing_staging.stg_crm__service_tickets
         join consenting on customer_id = id where topic is not null group by all"""
