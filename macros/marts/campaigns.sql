@@ -22,14 +22,6 @@
 {%- endmacro %}
 
 
-{#- Share of the values of some columns that are known, in an aggregate over all rows; null without rows. -#}
-{% macro data_coverage(columns) -%}
-    {%- set known = [] -%}
-    {%- for column in columns %}{% do known.append('count(' ~ column ~ ')') %}{% endfor -%}
-    {{ rate('(' ~ known | join(' + ') ~ ')', 'count(*) * ' ~ columns | length) }}
-{%- endmacro %}
-
-
 {#- What each buyer spends in a year at the rate up to a day, as `clv_12m_simple` of customer_rfm. Reads `orders` and `as_of`. -#}
 {% macro buyers_until(day) -%}
     select

@@ -1,4 +1,4 @@
-from precision_marketing import gates
+from precision_marketing import catalogue, gates
 
 
 def model(dbt, session):
@@ -7,4 +7,5 @@ def model(dbt, session):
         "customer_360": dbt.ref("customer_360"),
         "attribute_coverage": dbt.ref("attribute_coverage"),
     }
-    return gates.run_gate(dbt, session, relations)
+    results = gates.run_gate(dbt, session, relations)
+    return results.unionByName(catalogue.coverage_results(results, relations["attribute_coverage"]))

@@ -15,6 +15,10 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 SEED = Path("seeds/tag_catalogue.csv")
 YAML = Path("models/marts/customer/_customer_360__models.yml")
@@ -34,7 +38,9 @@ AGGREGATED = {
 }
 # Facts with one row per customer, and attributes made of other attributes.
 PLAIN = ("customers", "behaviour", "rfm", "segments", "tags", "attributes")
-AGGREGATE = re.compile(r"(count|sum|min|max)\(.*\)")
+# Of how many customers an attribute should be known; the goal of data coverage in seeds/value_targets.csv.
+COVERAGE_GOAL = 0.95
+AGGREGATE = re.compile(r"(count|sum|min|max)\((?:[^()]|\([^()]*\))*\)")
 
 WRITTEN = "Written by `python -m precision_marketing.catalogue` from seeds/tag_catalogue.csv: change that."
 
@@ -150,6 +156,40 @@ def macro(attributes: Iterable[Attribute]) -> str:
 
 def _text(value: str) -> str:
     return value if re.fullmatch(r"\w+", value) else json.dumps(value, ensure_ascii=False)
+
+
+def coverage_results(results: DataFrame, coverage: DataFrame) -> DataFrame:
+    """One more result of a gate per attribute: whether it reaches COVERAGE_GOAL, of severity info; ``score`` in the
+    scorecard is its coverage.
+
+    ``results`` are those of the gate's run, ``coverage`` is the table attribute_coverage; returns rows of
+    gates.RESULT_SCHEMA. Great Expectations would ask for each attribute again what that table holds. Recorded only:
+    who never came back has no mean days between two orders, and that is no fault.
+    """
+    run = results.select("run_id", "run_at", "gate").limit(1)
+    expectation = "expect_column_values_to_not_be_null"
+    missing = "format_string('%,d of %,d rows, allowed %.2f%%', customers - filled, customers, allowed * 100)"
+    expressions = {
+        **{column: column for column in ("run_id", "run_at", "gate")},
+        "relation": "'customer_360'",
+        "suite": "'customer_360'",
+        "expectation": f"'{expectation}'",
+        "column_name": "attribute",
+        "severity": "'info'",
+        "dimension": "'completeness'",
+        "owner": "'marketing analytics'",
+        "success": "coverage >= goal",
+        "element_count": "customers",
+        "unexpected_count": "customers - filled",
+        "unexpected_share": "1 - coverage",
+        "observed_value": "cast(null as string)",
+        "kwargs": "to_json(struct(attribute as column, goal as mostly))",
+        "message": f"concat('customer_360: {expectation}(', attribute, '): ', {missing}, ' (info)')",
+        "exception": "cast(null as string)",
+        "sample_keys": "cast(null as string)",
+    }
+    known = coverage.selectExpr("*", f"{COVERAGE_GOAL}D as goal", f"{1 - COVERAGE_GOAL:.2f}D as allowed").crossJoin(run)
+    return known.selectExpr(*(f"{expression} as {name}" for name, expression in expressions.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 
 import pytest
@@ -86,6 +87,15 @@ def test_there_are_two_hundred_attributes_of_every_type():
     attributes = catalogue.read(SEED)
     assert len(attributes) >= 200
     assert {attribute["type"] for attribute in attributes} == set(catalogue.TYPES)
+
+
+def test_the_goal_of_coverage_is_the_same_everywhere():
+    suite = json.loads((harness.ROOT / "expectations" / "attribute_coverage.json").read_text())
+    goal = next(e["kwargs"] for e in suite["expectations"] if e["kwargs"].get("column_list") == ["mean_coverage"])
+    assert goal["condition"] == f"mean_coverage >= {catalogue.COVERAGE_GOAL}"
+    with open(harness.ROOT / "seeds" / "value_targets.csv", encoding="utf-8", newline="") as file:
+        targets = {row["metric"]: (row["comparison"], float(row["target"])) for row in csv.DictReader(file)}
+    assert targets["data_coverage"] == ("at_least", catalogue.COVERAGE_GOAL)
 
 
 def test_names_say_the_window():

@@ -1,8 +1,6 @@
 -- depends_on: {{ ref('gate_core') }}
+-- depends_on: {{ ref('gate_profile') }}
 {%- set days = var('value_period_days', 90) %}
-{%- set attributes = [
-    'phone_masked', 'email_masked', 'gender', 'age', 'province', 'city', 'city_tier', 'membership_level', 'registered_at',
-] %}
 
 with
 
@@ -15,8 +13,8 @@ as_of as (
 ),
 
 coverage as (
-    select {{ data_coverage(attributes) }} as data_coverage
-    from {{ ref('dim_customers') }}
+    select max(mean_coverage) as data_coverage
+    from {{ ref('attribute_coverage') }}
 ),
 
 sums as (
