@@ -76,7 +76,7 @@ def test_every_metric_is_on_the_page(manifests: tuple[dict, dict]) -> None:
     tables = {
         table
         for _, answer, _ in rows_of_table("Which table answers which question")
-        for table in answer.split("` with `")
+        for table in re.split("`(?: with|,) `", answer)
     }
     assert {table.rpartition(".")[2] for table in tables} <= set(models(manifest))
 

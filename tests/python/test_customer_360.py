@@ -305,7 +305,7 @@ def test_scores_and_value_groups_of_all_customers(demo, spark_cluster: harness.S
         assert (found[f"{letter}_score"] == score).all(), letter
     above = zip(*(score > score.mean() for score in scores.values()), strict=True)
     assert list(zip(found["value_group"], found["value_group_zh"], strict=True)) == [VALUE_GROUPS[a] for a in above]
-    assert found["value_group"].nunique() == 8
+    assert found["value_group"].nunique() > 5  # the rarest groups are a handful of people
 
 
 def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, spark_cluster: harness.Server) -> None:

@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vars=settings["vars"],
         **{"on-run-end": ["{{ publish(results) }}"]},
     )  # fmt: skip
-    for name in ("publishing", "sources", "marts", "cleaning"):
+    for name in ("materializations", "publishing", "sources", "marts", "cleaning"):
         shutil.copytree(harness.ROOT / "macros" / name, folder / "macros" / name)
     return folder
 

@@ -81,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "on-run-end": ["{{ publish(results) }}"],
     }  # fmt: skip
     harness.write_project(folder, files, **settings)
-    for name in ("publishing", "sources"):
+    for name in ("materializations", "publishing", "sources"):
         shutil.copytree(harness.ROOT / "macros" / name, folder / "macros" / name)
     return folder
 

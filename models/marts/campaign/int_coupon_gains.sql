@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
-{%- set days = var('coupon_window_days', 30) %}
+{%- set days = var('coupon_window_days', 30) | int %}
 
 with
 

@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
-{%- set distance_km = haversine_km(
+{%- set distance_km = great_circle_km(
     'store_cells.latitude', 'store_cells.longitude', 'customer_cells.latitude', 'customer_cells.longitude'
 ) %}
 

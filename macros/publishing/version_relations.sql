@@ -1,36 +1,3 @@
-{#-
-  A table per run, `<model>__v<run>`, and a view `<model>` on the newest one. Whoever reads the view never meets a table
-  that is missing or half written, and `publish` can approve a version, keep it, or go back to an older one.
-  SQL and Python models, contracts, `partition_by` and the like work as with `table`.
--#}
-{% materialization versioned, adapter='spark', supported_languages=['sql', 'python'] %}
-    {%- set view = this.incorporate(type='view') -%}
-    {%- set version = version_relation(model, run_version()) -%}
-    {%- set former = load_cached_relation(this) -%}
-
-    {{ run_hooks(pre_hooks) }}
-    {%- if model['language'] == 'sql' -%}
-        {#- First the empty table, then its rows: what a killed run leaves behind then belongs to a table and can be dropped. -#}
-        {%- do run_query(create_version(version, compiled_code)) -%}
-        {%- call statement('main') -%}
-            insert into {{ version }} by name
-            {{ compiled_code }}
-        {%- endcall -%}
-    {%- else -%}
-        {%- call statement('main', language='python') -%}
-            {{ create_table_as(False, version, compiled_code, 'python') }}
-        {%- endcall -%}
-    {%- endif -%}
-
-    {%- if former is not none and former.type == 'table' -%}
-        {%- do adapter.drop_relation(former) -%}
-    {%- endif -%}
-    {%- do point_view(view, version) -%}
-    {{ run_hooks(post_hooks) }}
-    {{ return({'relations': [view]}) }}
-{% endmaterialization %}
-
-
 {#- What this run's versions are called, later ones sorting later: v, the instant it started in UTC, and who it is. -#}
 {% macro run_version() -%}
     {{ return('v' ~ run_started_at.strftime('%Y%m%d%H%M%S') ~ invocation_id[:4]) }}
