@@ -14,11 +14,10 @@ import harness
 
 SCHEMA, RAW = "journey", "raw_journey"
 # What the figures below need, without gates and tests, which the whole build has, and what only gates read.
-MODELS = ["+fct_orders", "+fct_ad_impressions", "+dim_products", "+dim_stores"]
+MODELS = ["+campaign_performance", "+coupon_uplift", "+dim_products", "+dim_stores"]
 LEFT_OUT = [
     "path:models/quality",
     "*__rejected",
-    "*partner__members",
     "*__experiments",
     "*__service_tickets",
     "*__inventory",
@@ -206,6 +205,18 @@ def test_baskets_after_a_redemption_by_campaign(journey: harness.Server, files: 
     ).set_index("campaign_id")
     assert len(found) > 10
     pd.testing.assert_frame_equal(found.sort_index(), expected.sort_index(), check_dtype=False, atol=1e-6)
+
+
+def test_the_campaign_marts_add_up_to_the_files(journey: harness.Server, files: dict[str, pd.DataFrame]) -> None:
+    """Every household that a campaign was sent to, every first redemption, and the orders that had a coupon."""
+    sent = files["campaigns"]
+    redeemed = files["coupon_redemptions"].drop_duplicates(["campaign_id", "household_id"])
+    assert journey.query(
+        f"select sum(impressions), sum(clicks), sum(conversions) from {SCHEMA}_build.campaign_performance"
+    ) == [(len(sent), len(redeemed), clicked_baskets(files)["impression_id"].nunique())]
+    assert journey.query(f"select sum(orders), count(*) from {SCHEMA}_build.coupon_uplift") == journey.query(
+        f"select count(*), count(distinct coupon_id) from {SCHEMA}_build.fct_orders where coupon_id is not null"
+    )
 
 
 def test_coupons_are_on_the_baskets_they_were_redeemed_with(

@@ -227,5 +227,14 @@ def test_no_raw_tables_at_all(demo, spark_cluster: harness.Server) -> None:
         home=demo.home, **environment,
     )  # fmt: skip
     assert {table for _, table, _ in spark_cluster.query("show tables in nothing")} == PUBLISHED
-    for table in PUBLISHED - {"segment_profiles", "segment_selection", "segment_validation"}:
+    for table in PUBLISHED - {
+        "segment_profiles",
+        "segment_selection",
+        "segment_validation",
+        "goal_gaps",
+        "value_scorecard",
+    }:
         assert spark_cluster.query(f"select count(*) from nothing.{table}") == [(0,)], table
+    # These two list what the seeds ask for.
+    assert set(spark_cluster.query("select coalesce(actual, 0), status = 'met' from nothing.goal_gaps")) == {(0, False)}
+    assert spark_cluster.query("select count(*) from nothing.value_scorecard where value is not null") == [(0,)]
