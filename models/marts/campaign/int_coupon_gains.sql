@@ -1,5 +1,6 @@
 -- depends_on: {{ ref('gate_core') }}
 {%- set days = var('coupon_window_days', 30) | int %}
+{%- set later_days = [days - 1, 0] | max %}
 
 with
 
@@ -25,7 +26,7 @@ windows as (
             partition by customer_id order by day range between {{ days }} preceding and 1 preceding
         ), 0) as spent_before,
         sum(net_amount) over (
-            partition by customer_id order by day range between current row and {{ days - 1 }} following
+            partition by customer_id order by day range between current row and {{ later_days }} following
         ) as spent_from_then
     from orders
 )
@@ -45,4 +46,4 @@ select
     cast(windows.spent_from_then - windows.spent_before as decimal(18, 4)) as gain
 from windows
 cross join as_of
-where windows.day + {{ days - 1 }} <= unix_date(as_of.as_of_date)
+where windows.day + {{ later_days }} <= unix_date(as_of.as_of_date)
