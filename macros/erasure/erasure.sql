@@ -9,17 +9,25 @@
 {%- endmacro %}
 
 
-{#- Query of the requests that no run has found fulfilled yet: request_id, customer_id. -#}
+{#-
+  Query of the requests that no run has found fulfilled yet: request_id, customer_id. A request without an id of its own,
+  because it is missing or names several customers, stays pending: what was found for one customer proves nothing for another.
+-#}
 {% macro pending_requests() -%}
-    select distinct request_id, customer_id
+    select requests.request_id, requests.customer_id
     from (
-        select
-            coalesce({{ clean_text('request_id') }}, 'without id') as request_id,
-            {{ clean_text('customer_id') }} as customer_id
-        from {{ raw_relation(contract_of('crm', 'crm_erasure_requests')) }}
+        select request_id, customer_id, count(*) over (partition by request_id) as customers
+        from (
+            select distinct
+                coalesce({{ clean_text('request_id') }}, 'without id') as request_id,
+                {{ clean_text('customer_id') }} as customer_id
+            from {{ raw_relation(contract_of('crm', 'crm_erasure_requests')) }}
+        ) as given
+        where customer_id is not null
     ) as requests
-    where customer_id is not null
-        and request_id not in (select request_id from {{ erasure_table('erasure_checks') }} where rows_left = 0)
+    left anti join {{ erasure_table('erasure_checks') }} as checks
+        on requests.request_id = checks.request_id and checks.rows_left = 0
+        and requests.customers = 1 and requests.request_id <> 'without id'
 {%- endmacro %}
 
 
@@ -116,7 +124,7 @@
 
 
 {% macro is_version_of(table, node, suffix='') -%}
-    {{ return(table.schema == node.schema and modules.re.fullmatch(node.alias ~ '__v[0-9]{14}[0-9a-f]{4}' ~ suffix, table.identifier) is not none) }}
+    {{ return(table.schema == node.schema and modules.re.fullmatch(node.alias ~ version_pattern() ~ suffix, table.identifier) is not none) }}
 {%- endmacro %}
 
 

@@ -4,6 +4,12 @@
 {%- endmacro %}
 
 
+{#- What a version's table is called after its model, as a regular expression of Python and of Java. -#}
+{% macro version_pattern() -%}
+    {{ return('__v[0-9]{14}[0-9a-f]{4}') }}
+{%- endmacro %}
+
+
 {% macro version_relation(node, version) -%}
     {{ return(api.Relation.create(schema=node.schema, identifier=node.alias ~ '__' ~ version, type='table')) }}
 {%- endmacro %}

@@ -63,7 +63,7 @@
     {%- for schema, nodes in versioned_nodes() | groupby('schema') if adapter.check_schema_exists(none, schema) -%}
         {%- set tables = run_query('show tables in ' ~ schema ~ " like '*__v*'").columns['tableName'].values() -%}
         {%- for node in nodes -%}
-            {%- for table in tables if modules.re.fullmatch(node.alias ~ '__v[0-9]{14}[0-9a-f]{4}', table) -%}
+            {%- for table in tables if modules.re.fullmatch(node.alias ~ version_pattern(), table) -%}
                 {%- do existing.setdefault(node.name, []).append(table[node.alias | length + 2:]) -%}
             {%- endfor -%}
         {%- endfor -%}

@@ -18,7 +18,7 @@ checks as (
 removed as (
     select
         request_id,
-        concat_ws(', ', array_sort(collect_set(regexp_replace(table_name, '__v[0-9]{14}[0-9a-f]{4}$', '')))) as tables_touched,
+        concat_ws(', ', array_sort(collect_set(regexp_replace(table_name, '{{ version_pattern() }}$', '')))) as tables_touched,
         sum(rows_removed) as rows_removed
     from (
         select request_id, table_name, max(rows_removed) as rows_removed
