@@ -498,7 +498,7 @@ def register() -> None:
     from dbt.adapters.base import PythonJobHelper
     from dbt.adapters.spark import SparkAdapter
     from dbt.adapters.spark import session as spark_session
-    from dbt.adapters.spark.connections import SparkConnectionWrapper
+    from dbt.adapters.spark.connections import PyhiveConnectionWrapper, SparkConnectionWrapper
 
     if spark_session.SessionConnectionWrapper is SessionHandle:
         return
@@ -521,6 +521,18 @@ def register() -> None:
         return cancel(self)
 
     SparkAdapter.cancel_open_connections = cancel_open_connections
+
+    close = PyhiveConnectionWrapper.close
+
+    def close_after_work(self: PyhiveConnectionWrapper) -> None:
+        # dbt closes when a model is done, and would call it failed. Spark 4's thrift server now and then answers
+        # so, as it looks for Hive classes (LLAP) that Spark leaves out; the session ends with the connection.
+        try:
+            close(self)
+        except Exception as error:
+            logger.debug(f"The thrift server did not close the session: {type(error).__name__}: {error}")
+
+    PyhiveConnectionWrapper.close = close_after_work
     _keep_output_dbts()
 
 
