@@ -1,0 +1,218 @@
+"""What every trained model leaves behind: its run, its metrics and an artefact that can be loaded again.
+
+A dbt Python model that trains returns one row per candidate with the columns of ``RUN_SCHEMA``. One candidate is
+the champion, whose artefact the scoring models load. `model_registry` and `model_metrics` are SQL on these rows.
+
+An artefact is a pickle, and whoever can write a pickle can run code where it is loaded. So it is signed with the hash
+key of the warehouse (HMAC-SHA-256) and refused, before it is opened, unless the signature fits: who may write to the
+table, but has no key, cannot plant one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import math
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from precision_marketing import vault
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkDataFrame
+    from pyspark.sql import SparkSession
+
+RUN_SCHEMA = (
+    "model string, version string, algorithm string, is_champion boolean, as_of_date date, trained_from date, "
+    "trained_until date, training_rows bigint, parameters string, "
+    "metrics array<struct<metric:string, segment:string, value:double, ci_low:double, ci_high:double, "
+    "baseline:double, row_count:bigint>>, tables string, profile string, artefact binary, signature string"
+)
+# One row per reason: the strongest first.
+REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
+
+
+class ArtefactError(Exception):
+    """An artefact is missing, or its signature does not fit."""
+
+
+class Metric(NamedTuple):
+    """A figure about a trained model on data that it did not see.
+
+    ``value`` with its 95% interval ``ci_low`` to ``ci_high`` (None where there is none), the same figure of the naive
+    ``baseline`` (None where there is none) and the ``rows`` it is computed from. ``segment`` names the part of the
+    data, '' for all of it.
+    """
+
+    metric: str
+    value: float
+    ci_low: float | None = None
+    ci_high: float | None = None
+    baseline: float | None = None
+    rows: int | None = None
+    segment: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fitted model: what it is called, what it is (pickleable), how it was set and how well it does.
+
+    ``tables`` are small frames about it by name, such as coefficients; they are kept as JSON.
+    """
+
+    algorithm: str
+    model: Any
+    metrics: Sequence[Metric] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The candidates of one training, the name of the best one, and the days and rows it learned from.
+
+    ``profile`` describes the inputs (``drift.profile``), to be compared with what is scored later.
+    """
+
+    candidates: Sequence[Candidate]
+    champion: str
+    rows: int
+    trained_from: dt.date | None = None
+    trained_until: dt.date | None = None
+    profile: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sign(artefact: bytes) -> str:
+    """HMAC-SHA-256 of an artefact with the warehouse's hash key, 64 hex digits. Raises vault.VaultKeyError."""
+    return hmac.digest(vault.load_keys().hash_key, b"model artefact" + artefact, "sha256").hex()
+
+
+def load(artefact: bytes | None, signature: str | None) -> Any:
+    """The model in an artefact. Raises ArtefactError where there is none or this warehouse did not sign it."""
+    if artefact is None:
+        raise ArtefactError("there is no artefact")
+    if not hmac.compare_digest(sign(bytes(artefact)), signature or ""):
+        raise ArtefactError("the artefact was not signed with this warehouse's MARKETING_HASH_KEY: train it again")
+    return pickle.loads(artefact)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON has it: NaN and infinity are null, NumPy's numbers numbers, days texts."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is pd.NaT or value is pd.NA:
+        return None
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def run_rows(model: str, as_of_date: dt.date, training: Training | None) -> list[tuple]:
+    """Rows of RUN_SCHEMA: one per candidate, none where there was nothing to learn from.
+
+    The version is the as-of date and the first eight hex digits of the champion's SHA-256. Raises ValueError for a
+    champion that is no candidate.
+    """
+    if training is None:
+        return []
+    artefacts = {c.algorithm: pickle.dumps(c.model, protocol=5) for c in training.candidates}
+    if training.champion not in artefacts:
+        raise ValueError(f"{model}: the champion {training.champion!r} is not among {sorted(artefacts)}")
+    version = f"{as_of_date:%Y%m%d}-{hashlib.sha256(artefacts[training.champion]).hexdigest()[:8]}"
+    return [
+        (
+            model, version, c.algorithm, c.algorithm == training.champion, as_of_date, training.trained_from,
+            training.trained_until, int(training.rows), _json(c.parameters),
+            [(m.metric, m.segment, *(_number(v) for v in (m.value, m.ci_low, m.ci_high, m.baseline)),
+              None if m.rows is None else int(m.rows)) for m in c.metrics],
+            _json({name: table.to_dict("records") for name, table in c.tables.items()}), _json(training.profile),
+            artefacts[c.algorithm], sign(artefacts[c.algorithm]),
+        )
+        for c in training.candidates
+    ]  # fmt: skip
+
+
+def train(
+    dbt: Any,
+    session: SparkSession,
+    as_of: SparkDataFrame,
+    fit: Callable[[dt.date], Training | None],
+    retrain_after_days: int = 0,
+) -> SparkDataFrame:
+    """The body of a training model: the rows of RUN_SCHEMA.
+
+    as_of: one row with ``as_of_date``. ``fit`` gets that day; None from it means that there is nothing to learn from,
+    and the table is empty. The approved version's rows are kept as they are if they were trained less than
+    ``retrain_after_days`` before that day and their signature fits.
+    """
+    name = dbt.this.identifier
+    (as_of_date,) = as_of.select("as_of_date").first()
+    kept = _approved(dbt, session, name)
+    if kept is not None and retrain_after_days > 0:
+        rows = kept.collect()
+        ages = [(as_of_date - row.as_of_date).days for row in rows]
+        if rows and all(0 <= age < retrain_after_days for age in ages):
+            if all(hmac.compare_digest(sign(bytes(row.artefact)), row.signature) for row in rows):
+                return session.createDataFrame([tuple(row) for row in rows], RUN_SCHEMA)
+    rows = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(as_of_date))
+    return session.createDataFrame(rows, RUN_SCHEMA)
+
+
+def _approved(dbt: Any, session: SparkSession, name: str) -> SparkDataFrame | None:
+    """The version of the model that is in force by the record of publications, None on a first run."""
+    publications = dbt.this.schema.removesuffix("_build") + "_quality.publications"
+    if not session.catalog.tableExists(publications):
+        return None
+    newest = session.table(publications).where(f"model = '{name}'").orderBy("approved_at", ascending=False).first()
+    if newest is None or not session.catalog.tableExists(f"{dbt.this.schema}.{name}__{newest.version}"):
+        return None
+    found = session.table(f"{dbt.this.schema}.{name}__{newest.version}")
+    names = session.createDataFrame([], RUN_SCHEMA).columns
+    return found.select(*names) if set(names) <= set(found.columns) else None
+
+
+def champion(runs: SparkDataFrame) -> Any | None:
+    """The champion among the rows of a training model, loaded; None if nothing was trained. Raises ArtefactError."""
+    rows = runs.where("is_champion").select("artefact", "signature").collect()
+    return load(rows[0].artefact, rows[0].signature) if rows else None
+
+
+def sample(frame: SparkDataFrame, key: str, rows: int, order_by: Sequence[str]) -> pd.DataFrame:
+    """About ``rows`` rows at most, for the driver: all rows of a ``key`` or none, by the key's hash, in order.
+
+    The order makes a training give the same however Spark cut the rows into parts.
+    """
+    total = frame.count()
+    if total > rows:
+        frame = frame.where(f"pmod(xxhash64({key}), 1000000) < {int(1_000_000 * rows / total)}")
+    return frame.toPandas().sort_values(list(order_by), ignore_index=True)
+
+
+def score(frame: SparkDataFrame, schema: str, score_frame: Callable[[pd.DataFrame], pd.DataFrame]) -> SparkDataFrame:
+    """``score_frame`` of every batch of rows, on the executors; columns and types as in the DDL ``schema``."""
+
+    def score_batches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            if len(batch):
+                yield score_frame(batch)
+
+    return frame.mapInPandas(score_batches, schema)
