@@ -5,6 +5,7 @@
     ref('gate_reference'), ref('gate_core'), ref('gate_customer'), ref('gate_ml'),
     ref('gate_profile'), ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'),
 ] %}
+{%- if env_var('MARKETING_PREDICTIONS', 'false') == 'true' %}{% do gates.append(ref('gate_prediction')) %}{% endif %}
 
 {% for gate in gates %}
 select

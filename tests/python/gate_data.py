@@ -6,6 +6,7 @@ Expressions are Spark SQL over the row number ``id``, which runs from 0.
 import gate_data_campaign
 import gate_data_dates
 import gate_data_journey
+import gate_data_prediction
 import gate_data_profile
 
 # relation -> its columns, one per line as "name: expression"
@@ -399,6 +400,6 @@ OTHERWISE = {
 }
 
 # Domains that keep theirs in a module of their own.
-for domain in (gate_data_campaign, gate_data_dates, gate_data_journey, gate_data_profile):
+for domain in (gate_data_campaign, gate_data_dates, gate_data_journey, gate_data_prediction, gate_data_profile):
     for name in ("VALID", "TEXT", "BROKEN", "OTHERWISE"):
         globals()[name].update(getattr(domain, name, {}))

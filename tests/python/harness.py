@@ -23,6 +23,8 @@ from precision_marketing import server
 ROOT = Path(__file__).resolve().parents[2]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
 DBT = str(Path(sys.executable).with_name("dbt"))
+# Whether the tests build the predictions too, which are off by default.
+PREDICTIONS = os.environ.get("MARKETING_PREDICTIONS", "false") == "true"
 KEYS = {
     "MARKETING_AES_KEY": "an AES key of 32 bytes for tests",
     "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",
@@ -197,8 +199,12 @@ def write_project(folder: Path, files: dict[str, str], **settings: object) -> Pa
     return folder
 
 
-# What a run writes down about itself differs from run to run by design; versions bear the run's name.
-OF_ONE_RUN = re.compile(r"gate_.*|expectation_results|quality_scorecard|publications|erasure_.*|.*__v\d{14}\w{4}")
+# What a run writes down about itself differs from run to run by design; versions bear the run's name, and a model that
+# was trained anew has another artefact. What it scores is compared where it is published.
+OF_ONE_RUN = re.compile(
+    r"gate_.*|expectation_results|quality_scorecard|publications|erasure_.*|.*__v\d{14}\w{4}"
+    r"|ml_.*_(model|scores)|model_(registry|metrics)"
+)
 
 
 def columns_of(server: Server, table: str) -> dict[str, str]:

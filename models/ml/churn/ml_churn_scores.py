@@ -1,0 +1,6 @@
+from precision_marketing import churn, registry
+
+
+def model(dbt, session):
+    champion = registry.champion(dbt.ref("ml_churn_model"))
+    return churn.score(dbt.ref("int_customer_purchases"), champion, int(dbt.config.get("contact_days_before")))

@@ -1,0 +1,13 @@
+from precision_marketing import demand, registry
+
+
+def model(dbt, session):
+    history = dbt.ref("int_daily_demand")
+    horizon, sales_days = int(dbt.config.get("horizon_days")), dbt.config.get("sales_days")
+    return registry.train(
+        dbt,
+        session,
+        dbt.ref("int_as_of"),
+        lambda as_of: demand.train(history, horizon, sales_days),
+        int(dbt.config.get("retrain_after_days")),
+    )

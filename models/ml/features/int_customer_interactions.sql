@@ -1,0 +1,34 @@
+-- depends_on: {{ ref('gate_core') }}
+-- depends_on: {{ ref('gate_customer') }}
+with
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }} where can_profile
+),
+
+as_of as (
+    select as_of_date from {{ ref('int_as_of') }}
+),
+
+-- 2 for a purchase, 1 for anything less.
+facts as (
+    select customer_id, product_id, event_date as day, 1 as strength
+    from {{ ref('fct_events') }}
+    where product_id is not null and event_type <> 'remove_from_cart'
+    union all
+    select orders.customer_id, items.product_id, orders.order_date as day, 2 as strength
+    from {{ ref('fct_order_items') }} as items
+    inner join {{ ref('fct_orders') }} as orders on items.order_id = orders.order_id
+    where not orders.is_cancelled and items.quantity > 0
+)
+
+select
+    facts.customer_id,
+    facts.product_id,
+    max(facts.strength) as strength,
+    max(facts.day) as last_date,
+    count(*) as occurrences
+from facts
+inner join customers on facts.customer_id = customers.customer_id
+inner join as_of on facts.day <= as_of.as_of_date
+group by facts.customer_id, facts.product_id

@@ -1,0 +1,13 @@
+from precision_marketing import predictions, registry
+
+
+def model(dbt, session):
+    snapshots = dbt.ref("int_customer_snapshots")
+    candidates = dbt.config.get("candidates")
+    return registry.train(
+        dbt,
+        session,
+        dbt.ref("int_as_of"),
+        lambda as_of: predictions.train_purchases(snapshots, candidates),
+        int(dbt.config.get("retrain_after_days")),
+    )

@@ -1,0 +1,13 @@
+from precision_marketing import customer_value, registry
+
+
+def model(dbt, session):
+    purchases = dbt.ref("int_customer_purchases")
+    holdout_days = int(dbt.config.get("holdout_days"))
+    return registry.train(
+        dbt,
+        session,
+        dbt.ref("int_as_of"),
+        lambda as_of: customer_value.train(purchases, holdout_days),
+        int(dbt.config.get("retrain_after_days")),
+    )

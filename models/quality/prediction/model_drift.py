@@ -1,0 +1,18 @@
+from precision_marketing import monitoring
+
+
+def model(dbt, session):
+    dbt.ref("gate_prediction")
+    frames = {
+        "click": dbt.ref("int_click_features").where("is_newest"),
+        "purchase": dbt.ref("int_customer_snapshots").where("is_newest"),
+        "churn": dbt.ref("int_customer_purchases"),
+        "value": dbt.ref("int_customer_purchases"),
+    }
+    runs = {
+        "click": dbt.ref("ml_click_model"),
+        "purchase": dbt.ref("ml_purchase_model"),
+        "churn": dbt.ref("ml_churn_model"),
+        "value": dbt.ref("ml_value_model"),
+    }
+    return monitoring.model_drift(session, runs, frames)
