@@ -63,7 +63,7 @@ def age_bands(age: pd.Series) -> pd.Series:
     return pd.cut(age, [-np.inf, 18, 25, 35, 45, 55, 65, np.inf], right=False, labels=bands).astype(object)
 
 
-def _training(frame: pd.DataFrame, trained: Trained, target: str, features: Features, days: pd.Series) -> Any:
+def _training(frame: pd.DataFrame, trained: Trained, features: Features, days: pd.Series) -> registry.Training:
     """A ``registry.Training`` of what ``train_candidates`` found in ``frame``; ``days``: the day of each row."""
     held = trained.test
     candidates = []
@@ -101,7 +101,7 @@ def train_clicks(features: SparkDataFrame, candidates: Sequence[str]) -> registr
     days = pd.to_datetime(frame["known_at"]).dt.date
     frame["known_on"] = pd.to_datetime(frame["known_at"]).dt.floor("D")
     trained = train_candidates(frame, "is_clicked", CLICK_FEATURES, "known_on", "customer_id", candidates)
-    return _training(frame, trained, "is_clicked", CLICK_FEATURES, days)
+    return _training(frame, trained, CLICK_FEATURES, days)
 
 
 def train_purchases(snapshots: SparkDataFrame, candidates: Sequence[str]) -> registry.Training | None:
@@ -114,7 +114,7 @@ def train_purchases(snapshots: SparkDataFrame, candidates: Sequence[str]) -> reg
     trained = train_candidates(
         frame, "has_purchased", PURCHASE_FEATURES, "snapshot_date", "customer_id", candidates
     )  # fmt: skip
-    return _training(frame, trained, "has_purchased", PURCHASE_FEATURES, frame["snapshot_date"])
+    return _training(frame, trained, PURCHASE_FEATURES, frame["snapshot_date"])
 
 
 def reasons(model: Any, frame: pd.DataFrame) -> list[list[dict[str, Any]]]:

@@ -13,6 +13,7 @@ from precision_marketing.recommendations import (
     EASE,
     MAX_EASE_PRODUCTS,
     RECOMMENDATION_COLUMNS,
+    RECOMMENDATION_SCHEMA,
     SIMILARITY_COLUMNS,
     ContentModel,
     ItemPearson,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
 
 TRAINING_ROWS = 1_000_000
-SCHEMA = "customer_id string, rank int, product_id string, score double, method string"
-SIMILARITY_SCHEMA = "product_id string, neighbour_id string, similarity double, rank int"
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Scorer:
 def score(
     customers: SparkDataFrame, pairs: SparkDataFrame, recommender: Recommender | None, count: int
 ) -> SparkDataFrame:
-    """``count`` suggestions for every customer (customer_id), also those without any interaction; with ``SCHEMA``."""
+    """``count`` suggestions for every customer, also those without interactions, with ``RECOMMENDATION_SCHEMA``."""
     newest = pairs.selectExpr("max(last_date) as newest")
     pairs = pairs.crossJoin(newest).selectExpr(
         "customer_id",
@@ -129,8 +128,8 @@ def score(
     lists = pairs.groupBy("customer_id").agg({"pair": "collect_list"}).toDF("customer_id", "pairs")
     rows = customers.join(lists, "customer_id", "left").select("customer_id", "pairs")
     if recommender is None:
-        return registry.score(rows.where("false"), SCHEMA, pd.DataFrame)
-    return registry.score(rows, SCHEMA, Scorer(recommender, count))
+        return registry.score(rows.where("false"), RECOMMENDATION_SCHEMA, pd.DataFrame)
+    return registry.score(rows, RECOMMENDATION_SCHEMA, Scorer(recommender, count))
 
 
 def similarities(recommender: Recommender | None, count: int) -> pd.DataFrame:
