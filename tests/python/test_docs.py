@@ -83,6 +83,23 @@ def test_published_tables_say_which_type_a_column_has(manifest: dict) -> None:
         assert all(column["data_type"] for column in node["columns"].values()), node["name"]
 
 
+def too_long_for_hive(manifest: dict) -> list[str]:
+    """Columns whose description a Hive metastore cannot keep: it tries for 20 s, and all other nodes wait."""
+    return [
+        f"{node['name']}.{name}"
+        for node in described_nodes(manifest)
+        for name, column in node["columns"].items()
+        if len(column["description"]) > 256
+    ]
+
+
+def test_descriptions_of_columns_fit_a_hive_metastore(manifest: dict) -> None:
+    assert too_long_for_hive(manifest) == []
+    changed = json.loads(json.dumps(manifest))
+    changed["nodes"]["model.precision_marketing.customer_rfm"]["columns"]["monetary"]["description"] = "x" * 257
+    assert too_long_for_hive(changed) == ["customer_rfm.monetary"]
+
+
 def test_the_overview_of_dbts_documentation_is_ours(manifest: dict) -> None:
     assert "doc.precision_marketing.__overview__" in manifest["docs"]
 
