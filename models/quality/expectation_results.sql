@@ -3,9 +3,8 @@
 {%- set gates = [
     ref('gate_crm'), ref('gate_shop'), ref('gate_app'), ref('gate_ads'),
     ref('gate_reference'), ref('gate_core'), ref('gate_customer'), ref('gate_ml'),
-    ref('gate_profile'), ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'),
+    ref('gate_profile'), ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'), ref('gate_prediction'),
 ] %}
-{%- if env_var('MARKETING_PREDICTIONS', 'false') == 'true' %}{% do gates.append(ref('gate_prediction')) %}{% endif %}
 
 {% for gate in gates %}
 select

@@ -23,8 +23,6 @@ from precision_marketing import server
 ROOT = Path(__file__).resolve().parents[2]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
 DBT = str(Path(sys.executable).with_name("dbt"))
-# Whether the tests build the predictions too, which are off by default.
-PREDICTIONS = os.environ.get("MARKETING_PREDICTIONS", "false") == "true"
 KEYS = {
     "MARKETING_AES_KEY": "an AES key of 32 bytes for tests",
     "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",

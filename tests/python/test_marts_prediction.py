@@ -13,9 +13,6 @@ from sklearn.metrics import roc_auc_score
 import harness
 from precision_marketing import registry
 
-if not harness.PREDICTIONS:
-    pytest.skip("predictions are off: set MARKETING_PREDICTIONS=true", allow_module_level=True)
-
 
 def rows(server: harness.Server, columns: str, rest: str) -> pd.DataFrame:
     names = [name.split()[-1] for name in columns.split(", ")]

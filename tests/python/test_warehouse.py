@@ -13,19 +13,16 @@ from sklearn.metrics import adjusted_rand_score
 import harness
 
 PUBLISHED = {
-    "attribute_coverage", "basket_affinities", "campaign_performance", "channel_attribution", "cohort_retention",
+    "attribute_coverage", "basket_affinities", "campaign_performance", "channel_attribution", "churn_curves",
+    "churn_drivers", "churn_risk", "click_coefficients", "click_scores", "cohort_retention", "contact_timing",
     "conversion_funnel", "coupon_uplift", "customer_360", "customer_behaviour", "customer_history",
-    "customer_identities", "customer_rfm", "customer_segments", "customer_tags", "daily_sales", "dim_campaigns",
-    "dim_customers", "dim_dates", "dim_products", "dim_stores", "experiment_results", "fct_ad_impressions",
-    "fct_events", "fct_order_items", "fct_orders", "fct_sessions", "goal_gaps", "segment_profiles",
-    "segment_selection", "segment_validation", "stock_alerts", "store_audience", "value_scorecard",
+    "customer_identities", "customer_lifetime_value", "customer_rfm", "customer_segments", "customer_tags",
+    "daily_sales", "demand_forecast", "dim_campaigns", "dim_customers", "dim_dates", "dim_products",
+    "dim_stores", "experiment_results", "fct_ad_impressions", "fct_events", "fct_order_items", "fct_orders",
+    "fct_sessions", "gender_predictions", "goal_gaps", "product_recommendations", "product_similarities",
+    "purchase_propensity", "sales_forecast", "segment_profiles", "segment_selection", "segment_validation",
+    "stock_alerts", "store_audience", "value_scorecard",
 }  # fmt: skip
-if harness.PREDICTIONS:
-    PUBLISHED |= {
-        "churn_curves", "churn_drivers", "churn_risk", "click_coefficients", "click_scores", "contact_timing",
-        "customer_lifetime_value", "demand_forecast", "gender_predictions", "product_recommendations",
-        "product_similarities", "purchase_propensity", "sales_forecast",
-    }  # fmt: skip
 
 
 def frame(server: harness.Server, columns: str, rest: str) -> pd.DataFrame:
