@@ -1,10 +1,12 @@
-"""Drift of the inputs of models: what is scored today against what was learned from, by population stability index."""
+"""Drift by population stability index: of the inputs, what is scored today against what was learned from; of the
+scores, this build's against those of the last build that was approved.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SCHEMA = "model_name string, version string, feature string, psi double, status string, chance_psi double"
+SCORE_SCHEMA = (
+    "model_name string, score string, psi double, status string, chance_psi double, rows bigint, mean double, "
+    "rows_before bigint, mean_before double"
+)
 ROWS = 50_000
 
 
@@ -38,3 +44,34 @@ def model_drift(
             found = drift.drift_table(json.loads(champion.profile), current)
             parts.append(found.assign(model_name=name, version=champion.version)[names])
     return segmentation.to_spark(session, pd.concat(parts, ignore_index=True), SCHEMA)
+
+
+def score_drift(
+    dbt: Any, session: SparkSession, scores: Mapping[str, tuple[str, str]], now: Mapping[str, SparkDataFrame]
+) -> SparkDataFrame:
+    """One row per model and score (``SCORE_SCHEMA``); none where there are no scores now.
+
+    scores: by model, the name of the dbt model that scores and of the column; now: by model, its rows in this build.
+    On a first build there is nothing to compare with: psi is null and the status 'unknown'.
+    """
+    names = [column.split()[0] for column in SCORE_SCHEMA.split(", ")]
+    rows = []
+    for name, (model, score) in scores.items():
+        current = _scores(now[name], score)
+        if current.empty:
+            continue
+        before = registry.approved(session, dbt.this.schema.removesuffix("_quality"), model)
+        earlier = _scores(before, score) if before is not None and score in before.columns else current.head(0)
+        found = drift.drift_table(drift.profile(earlier), current).iloc[0]
+        rows.append(
+            (
+                name, score, found.psi, found.status, found.chance_psi,
+                len(current), current[score].mean(), len(earlier), earlier[score].mean(),
+            )
+        )  # fmt: skip
+    return segmentation.to_spark(session, pd.DataFrame(rows, columns=names), SCORE_SCHEMA)
+
+
+def _scores(frame: SparkDataFrame, score: str) -> pd.DataFrame:
+    """The column ``score`` of some customers' rows, the same customers for every build."""
+    return registry.sample(frame.select("customer_id", score), "customer_id", ROWS, ["customer_id", score])[[score]]

@@ -35,6 +35,10 @@ RUN_SCHEMA = (
     "metrics array<struct<metric:string, segment:string, value:double, ci_low:double, ci_high:double, "
     "baseline:double, row_count:bigint>>, tables string, profile string, artefact binary, signature string"
 )
+RUN_COLUMNS = [
+    "model", "version", "algorithm", "is_champion", "as_of_date", "trained_from", "trained_until", "training_rows",
+    "parameters", "metrics", "tables", "profile", "artefact", "signature",
+]  # fmt: skip
 # One row per reason: the strongest first.
 REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
 
@@ -166,9 +170,11 @@ def train(
     """
     name = dbt.this.identifier
     (as_of_date,) = as_of.select("as_of_date").first()
-    kept = _approved(dbt, session, name)
+    kept = approved(session, dbt.this.schema.removesuffix("_build"), name)
+    if kept is not None and not set(RUN_COLUMNS) <= set(kept.columns):
+        kept = None  # written by an older version of this package
     if kept is not None and retrain_after_days > 0:
-        rows = kept.collect()
+        rows = kept.select(*RUN_COLUMNS).collect()
         ages = [(as_of_date - row.as_of_date).days for row in rows]
         if rows and all(0 <= age < retrain_after_days for age in ages):
             if all(hmac.compare_digest(sign(bytes(row.artefact)), row.signature) for row in rows):
@@ -177,17 +183,18 @@ def train(
     return session.createDataFrame(rows, RUN_SCHEMA)
 
 
-def _approved(dbt: Any, session: SparkSession, name: str) -> SparkDataFrame | None:
-    """The version of the model that is in force by the record of publications, None on a first run."""
-    publications = dbt.this.schema.removesuffix("_build") + "_quality.publications"
+def approved(session: SparkSession, schema: str, name: str) -> SparkDataFrame | None:
+    """The rows of a model's version that is in force by the record of publications; None on a first run.
+
+    schema: the target schema, such as ``marketing``; name: of the model. While a build runs this is what the last
+    build that passed left, not what the running one has made.
+    """
+    publications = f"{schema}_quality.publications"
     if not session.catalog.tableExists(publications):
         return None
     newest = session.table(publications).where(f"model = '{name}'").orderBy("approved_at", ascending=False).first()
-    if newest is None or not session.catalog.tableExists(f"{dbt.this.schema}.{name}__{newest.version}"):
-        return None
-    found = session.table(f"{dbt.this.schema}.{name}__{newest.version}")
-    names = session.createDataFrame([], RUN_SCHEMA).columns
-    return found.select(*names) if set(names) <= set(found.columns) else None
+    table = None if newest is None else f"{schema}_build.{name}__{newest.version}"
+    return session.table(table) if table and session.catalog.tableExists(table) else None
 
 
 def champion(runs: SparkDataFrame) -> Any | None:

@@ -1,14 +1,23 @@
-"""The arithmetic of the benchmark, on a small made-up run."""
+"""The arithmetic of the benchmarks of builds, on small made-up runs."""
 
 import importlib.util
+import json
+from types import ModuleType
 
 import pytest
 
 import harness
 
-spec = importlib.util.spec_from_file_location("benchmark_build", harness.ROOT / "benchmarks" / "build.py")
-benchmark = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(benchmark)
+
+def script(name: str) -> ModuleType:
+    """A file of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", harness.ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+benchmark, growth = script("build"), script("growth")
 
 
 def result(unique_id: str, seconds: float, *span: str, status: str = "success") -> dict:
@@ -112,3 +121,28 @@ def test_memory_is_that_of_the_whole_tree() -> None:
         for process in psutil.Process(parent.pid).children():
             process.kill()
         parent.wait()
+
+
+def test_growth_is_an_exponent_of_the_size() -> None:
+    rows = growth.growth({"a": 2.0, "b": 1.0, "only here": 1.0}, {"a": 2.0, "b": 400.0}, 20)
+    assert [(name, small, large) for name, small, large, _ in rows] == [("b", 1.0, 400.0), ("a", 2.0, 2.0)]
+    assert [exponent for *_, exponent in rows] == pytest.approx([2, 0])
+    with pytest.raises(ValueError, match="times must be over 1"):
+        growth.growth({}, {}, 1)
+
+
+def test_growth_reads_only_models_that_were_built(tmp_path) -> None:
+    nodes = {
+        "model.p.ml_x": {"resource_type": "model", "name": "ml_x", "fqn": ["p", "ml", "x", "ml_x"]},
+        "model.p.x": {"resource_type": "model", "name": "x", "fqn": ["p", "marts", "prediction", "x"]},
+        "model.p.y": {"resource_type": "model", "name": "y", "fqn": ["p", "marts", "core", "y"]},
+    }
+    results = [{"unique_id": node, "status": "success", "execution_time": 1.5} for node in nodes]
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    path = tmp_path / "run_results.json"
+    path.write_text(json.dumps({"results": results}))
+    assert growth.seconds(path) == {"ml_x": 1.5, "x": 1.5}
+    results[0]["status"] = "error"
+    path.write_text(json.dumps({"results": results}))
+    with pytest.raises(ValueError, match="ml_x has the status error"):
+        growth.seconds(path)

@@ -148,6 +148,9 @@ def test_every_engine_builds_the_same_tables(
     built = ("marketing_staging", "marketing_build", "marketing_quality")
     expected = {table: found for table, found in as_built.items() if table.partition(".")[0] in built}
     harness.assert_same(harness.contents(spark_cluster, built), expected)
+    # Against the build before, which the same data gave the same scores.
+    drift = spark_cluster.query("select model_name, status, rows_before = rows from marketing_quality.score_drift")
+    assert set(drift) == {(name, "stable", True) for name in ("click", "purchase", "gender", "churn", "value")}
 
 
 ORDERS = """

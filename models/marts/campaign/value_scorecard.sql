@@ -17,6 +17,16 @@ coverage as (
     from {{ ref('attribute_coverage') }}
 ),
 
+click_figures as (
+    select explode(metrics) as figure from {{ ref('ml_click_model') }} where is_champion
+),
+
+click_model as (
+    select max(figure.value) as auc
+    from click_figures
+    where figure.metric = 'roc_auc' and figure.segment = ''
+),
+
 sums as (
     select
         sum(impressions) filter (where days_ago < {{ days }}) as impressions,
@@ -70,12 +80,14 @@ buyers_before as (
 known as (
     select
         coverage.data_coverage,
+        click_model.auc as click_model_auc,
         {{ rate('clicks.clicks', 'clicks.expected_clicks') }} - 1 as ctr_lift,
         {{ rate('sums.conversions', 'sums.clicks') }} as conversion_rate,
         {{ rate('sums.ad_cost', 'sums.conversions') }} as acquisition_cost,
         if(sums.impressions is null, null, {{ roi('sums.ad_revenue', 'sums.ad_cost') }}) as roi,
         {{ rate('(select avg(clv) from buyers_now)', '(select avg(clv) from buyers_before)') }} - 1 as clv_growth
     from coverage
+    cross join click_model
     cross join sums
     cross join clicks
 ),
@@ -85,6 +97,7 @@ valued as (
         targets.*,
         case targets.metric
             when 'data_coverage' then known.data_coverage
+            when 'click_model_auc' then known.click_model_auc
             when 'ctr_lift' then known.ctr_lift
             when 'conversion_rate' then known.conversion_rate
             when 'acquisition_cost' then known.acquisition_cost
