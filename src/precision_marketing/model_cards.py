@@ -89,16 +89,15 @@ def _settings(parameters: str) -> tuple[str, list[str]]:
     """What a model was set to as text, and its features."""
     settings = json.loads(parameters)
     features = settings.pop("features", settings.pop("covariates", []))
-    parts = []
-    for name, value in settings.items():
-        if name == "rows":
-            continue
-        text = json.dumps(value) if isinstance(value, (Mapping, list)) else _setting(value)
-        parts.append(f"{name} {text}")
+    parts = [f"{name} {_setting(value)}" for name, value in settings.items() if name != "rows"]
     return "; ".join(parts), list(features)
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{key} {_setting(item)}" for key, item in value.items()) + ")"
+    if isinstance(value, list):
+        return ", ".join(map(_setting, value)) or "none"
     if value is None:
         return "none"
     return _number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
@@ -188,7 +187,8 @@ def render(prose: Mapping[str, Mapping[str, str]], tables: Mapping[str, pd.DataF
         raise ValueError(f"models without a card in their meta: {', '.join(sorted(untold))}")
     head = (
         "# Model cards\n\nWritten by `python -m precision_marketing.model_cards` from `model_registry`,\n"
-        "`model_metrics`, `model_fairness`, `model_drift` and `score_drift` of one warehouse.\n"
+        "`model_metrics`, `model_fairness`, `model_drift` and `score_drift` of one warehouse; the copy in docs/ is of the\n"
+        "demo with 5,000 customers.\n"
     )
     return "\n".join([head, *(card(name, prose[name], tables) for name in sorted(prose))]).rstrip() + "\n"
 
