@@ -187,8 +187,8 @@ def render(prose: Mapping[str, Mapping[str, str]], tables: Mapping[str, pd.DataF
         raise ValueError(f"models without a card in their meta: {', '.join(sorted(untold))}")
     head = (
         "# Model cards\n\nWritten by `python -m precision_marketing.model_cards` from `model_registry`,\n"
-        "`model_metrics`, `model_fairness`, `model_drift` and `score_drift` of one warehouse; the copy in docs/ is of the\n"
-        "demo with 5,000 customers.\n"
+        "`model_metrics`, `model_fairness`, `model_drift` and `score_drift` of one warehouse; the copy in docs/ is of\n"
+        "the demo with 5,000 customers.\n"
     )
     return "\n".join([head, *(card(name, prose[name], tables) for name in sorted(prose))]).rstrip() + "\n"
 
