@@ -40,14 +40,14 @@ CLICK_FEATURES = Features(
         "orders_90d_before", "orders_per_day_before", "visits_90d_before", "amount_before", "amount_per_item_before",
         "days_since_order", "days_since_first_order",
     ),
-    categorical=("device_type", "ad_position", "channel", "gender", "membership_level", "city_tier"),
+    categorical=("device_type", "ad_position", "channel", "gender", "city_tier"),
 )  # fmt: skip
 PURCHASE_FEATURES = Features(
     numeric=(
         "age", "registered_days", "recency_days", "tenure_days", "frequency", "monetary", "orders_30d", "orders_90d",
         "days_since_visit", "visits_7d", "visits_30d", "cart_visits_30d", "impressions_90d", "clicks_90d",
     ),
-    categorical=("gender", "membership_level", "city_tier"),
+    categorical=("gender", "city_tier"),
 )  # fmt: skip
 CLICK_SCHEMA = (
     "customer_id string, campaign_id string, channel string, device_type string, ad_position string, "

@@ -18,6 +18,8 @@ import math
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,14 +35,19 @@ RUN_SCHEMA = (
     "model string, version string, algorithm string, is_champion boolean, as_of_date date, trained_from date, "
     "trained_until date, training_rows bigint, parameters string, "
     "metrics array<struct<metric:string, segment:string, value:double, ci_low:double, ci_high:double, "
-    "baseline:double, row_count:bigint>>, tables string, profile string, artefact binary, signature string"
+    "baseline:double, row_count:bigint>>, tables string, profile string, made_by string, artefact binary, "
+    "signature string"
 )
 RUN_COLUMNS = [
     "model", "version", "algorithm", "is_champion", "as_of_date", "trained_from", "trained_until", "training_rows",
-    "parameters", "metrics", "tables", "profile", "artefact", "signature",
+    "parameters", "metrics", "tables", "profile", "made_by", "artefact", "signature",
 ]  # fmt: skip
 # One row per reason: the strongest first.
 REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
+
+
+# A pickle is made for the versions that wrote it.
+LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lifelines")
 
 
 class ArtefactError(Exception):
@@ -107,6 +114,16 @@ def load(artefact: bytes | None, signature: str | None) -> Any:
     return pickle.loads(artefact)
 
 
+def maker(settings: Mapping[str, Any]) -> str:
+    """What a training depends on beside the data, as 16 hex digits: our code, the libraries, ``settings``."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.name.encode() + path.read_bytes())
+    found.update(_json({name: version(name) for name in LIBRARIES}).encode())
+    found.update(_json(settings).encode())
+    return found.hexdigest()[:16]
+
+
 def _plain(value: Any) -> Any:
     """``value`` as JSON has it: NaN and infinity are null, NumPy's numbers numbers, days texts."""
     if isinstance(value, Mapping):
@@ -130,7 +147,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def run_rows(model: str, as_of_date: dt.date, training: Training | None) -> list[tuple]:
+def run_rows(model: str, as_of_date: dt.date, training: Training | None, made_by: str = "") -> list[tuple]:
     """Rows of RUN_SCHEMA: one per candidate, none where there was nothing to learn from.
 
     The version is the as-of date and the first eight hex digits of the champion's SHA-256. Raises ValueError for a
@@ -149,7 +166,7 @@ def run_rows(model: str, as_of_date: dt.date, training: Training | None) -> list
             [(m.metric, m.segment, *(_number(v) for v in (m.value, m.ci_low, m.ci_high, m.baseline)),
               None if m.rows is None else int(m.rows)) for m in c.metrics],
             _json({name: table.to_dict("records") for name, table in c.tables.items()}), _json(training.profile),
-            artefacts[c.algorithm], sign(artefacts[c.algorithm]),
+            made_by, artefacts[c.algorithm], sign(artefacts[c.algorithm]),
         )
         for c in training.candidates
     ]  # fmt: skip
@@ -161,13 +178,15 @@ def train(
     as_of: SparkDataFrame,
     fit: Callable[[dt.date], Training | None],
     retrain_after_days: int = 0,
+    settings: Mapping[str, Any] | None = None,
 ) -> SparkDataFrame:
     """The body of a training model: the rows of RUN_SCHEMA.
 
     as_of: one row with ``as_of_date``. ``fit`` gets that day; None from it means that there is nothing to learn from,
     and the table is empty. The approved version's rows are kept as they are if they were trained less than
-    ``retrain_after_days`` before that day and their signature fits.
+    ``retrain_after_days`` before that day, by the same code, libraries and ``settings``, and their signature fits.
     """
+    made_by = maker(settings or {})
     name = dbt.this.identifier
     (as_of_date,) = as_of.select("as_of_date").first()
     kept = approved(session, dbt.this.schema.removesuffix("_build"), name)
@@ -176,10 +195,11 @@ def train(
     if kept is not None and retrain_after_days > 0:
         rows = kept.select(*RUN_COLUMNS).collect()
         ages = [(as_of_date - row.as_of_date).days for row in rows]
-        if rows and all(0 <= age < retrain_after_days for age in ages):
+        same = all(row.made_by == made_by for row in rows)
+        if rows and same and all(0 <= age < retrain_after_days for age in ages):
             if all(hmac.compare_digest(sign(bytes(row.artefact)), row.signature) for row in rows):
                 return session.createDataFrame([tuple(row) for row in rows], RUN_SCHEMA)
-    rows = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(as_of_date))
+    rows = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(as_of_date), made_by)
     return session.createDataFrame(rows, RUN_SCHEMA)
 
 

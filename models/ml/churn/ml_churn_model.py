@@ -10,4 +10,5 @@ def model(dbt, session):
         dbt.ref("int_as_of"),
         lambda as_of: churn.train(purchases, rule),
         int(dbt.config.get("retrain_after_days")),
+        vars(rule),
     )

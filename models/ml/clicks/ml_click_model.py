@@ -10,4 +10,5 @@ def model(dbt, session):
         dbt.ref("int_as_of"),
         lambda as_of: predictions.train_clicks(features, candidates),
         int(dbt.config.get("retrain_after_days")),
+        {"candidates": candidates},
     )

@@ -10,4 +10,5 @@ def model(dbt, session):
         dbt.ref("int_as_of"),
         lambda as_of: demand.train(history, horizon, sales_days),
         int(dbt.config.get("retrain_after_days")),
+        {"horizon_days": horizon, "sales_days": sales_days},
     )

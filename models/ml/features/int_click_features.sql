@@ -1,5 +1,8 @@
 -- depends_on: {{ ref('gate_core') }}
-{# Impressions, for training, and the places in which a customer may next be shown a campaign, for scoring. #}
+{#
+  Impressions, for training, and the places in which a customer may next be shown a campaign, for scoring. Of what a CRM says
+  of a customer only what hardly changes is a feature: a membership level of today would tell an impression its future.
+#}
 with
 
 occasions as (
@@ -73,7 +76,6 @@ select
     placed.days_since_first_order,
     customers.gender,
     cast(customers.age as double) as age,
-    customers.membership_level,
     cast(customers.city_tier as string) as city_tier,
     placed.is_clicked
 from placed

@@ -1,6 +1,9 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_customer') }}
-{# Nothing after a snapshot's day enters but the label: every fact is joined on `day <= snapshot_date`. #}
+{#
+  Nothing after a snapshot's day enters but the label: every fact is joined on `day <= snapshot_date`. The membership level is
+  no feature: a CRM says what it is now, and where its history begins after the snapshot the gap itself tells the future.
+#}
 {% set horizon = var('propensity_horizon_days') %}
 with
 
@@ -15,15 +18,6 @@ customers as (
         {{ business_date('registered_at') }} as registered_on
     from {{ ref('dim_customers') }}
     where can_profile
-),
-
-levels as (
-    select
-        customer_id,
-        membership_level,
-        {{ business_date('valid_from') }} as valid_from,
-        {{ business_date('valid_to') }} as valid_to
-    from {{ ref('customer_history') }}
 ),
 
 orders as (
@@ -94,7 +88,6 @@ select
     customers.gender,
     cast(customers.age as double) as age,
     cast(customers.city_tier as string) as city_tier,
-    levels.membership_level,
     cast(datediff(snapshots.snapshot_date, customers.registered_on) as double) as registered_days,
     cast(purchases.recency_days as double) as recency_days,
     cast(purchases.tenure_days as double) as tenure_days,
@@ -111,10 +104,6 @@ select
     if(snapshots.is_newest, null, buyers.customer_id is not null) as has_purchased
 from customers
 cross join snapshots
-left join levels
-    on customers.customer_id = levels.customer_id
-    and coalesce(levels.valid_from, date '1900-01-01') <= snapshots.snapshot_date
-    and coalesce(levels.valid_to, date '9999-01-01') > snapshots.snapshot_date
 left join purchases
     on customers.customer_id = purchases.customer_id and snapshots.snapshot_date = purchases.snapshot_date
 left join visits

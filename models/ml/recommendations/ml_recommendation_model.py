@@ -12,4 +12,5 @@ def model(dbt, session):
         dbt.ref("int_as_of"),
         lambda as_of: suggestions.train(pairs, products, repeatable),
         int(dbt.config.get("retrain_after_days")),
+        {"repeatable_categories": repeatable},
     )

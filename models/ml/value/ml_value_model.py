@@ -10,4 +10,5 @@ def model(dbt, session):
         dbt.ref("int_as_of"),
         lambda as_of: customer_value.train(purchases, holdout_days),
         int(dbt.config.get("retrain_after_days")),
+        {"holdout_days": holdout_days},
     )
