@@ -164,6 +164,7 @@ def _connect_session(remote: str, parameters: Mapping[str, str]) -> SparkSession
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
+    keep_release_pool()
     builder = SparkSession.builder.remote(remote)
     with _start:  # the builder is one object for the whole process
         session = builder.create()
@@ -172,6 +173,17 @@ def _connect_session(remote: str, parameters: Mapping[str, str]) -> SparkSession
             session.conf.set(key, value)
     ConnectSession._set_default_and_active_session(session)
     return session
+
+
+def keep_release_pool() -> None:
+    """Let closing a Spark Connect session leave the thread pool alone that all sessions of the process share.
+
+    pyspark shuts it down, and waits for it, whenever any of them is closed, in the garbage collector too: that can be
+    in the middle of handing a task to it, and then every other session waits for ever. Python ends the pool at exit.
+    """
+    from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
+
+    ExecutePlanResponseReattachableIterator.shutdown = classmethod(lambda cls: None)
 
 
 def _classic_session(parameters: Mapping[str, str]) -> SparkSession:
