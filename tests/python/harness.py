@@ -201,7 +201,7 @@ def write_project(folder: Path, files: dict[str, str], **settings: object) -> Pa
 # was trained anew has another artefact. What it scores is compared where it is published.
 OF_ONE_RUN = re.compile(
     r"gate_.*|expectation_results|quality_scorecard|publications|erasure_.*|.*__v\d{14}\w{4}"
-    r"|ml_.*_(model|scores)|model_(registry|metrics)|score_drift"
+    r"|ml_.*_(model|scores)|model_(registry|metrics|drift)|score_drift"
 )
 
 
