@@ -1,4 +1,6 @@
 -- depends_on: {{ ref('gate_prediction') }}
+{# A view: it holds no rows of customers, so that an erasure needs to scrub the scores only. #}
+{{ config(materialized='view') }}
 with
 
 purchases as (
