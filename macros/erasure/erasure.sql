@@ -62,7 +62,7 @@
 {#- Every table that has rows of customers, with the key they are found by: (relation, key). -#}
 {% macro tables_with_customers() -%}
     {%- set found = [] -%}
-    {%- for suffix in ['_staging', '_vault', '_build'] if adapter.check_schema_exists(none, target.schema ~ suffix) -%}
+    {%- for suffix in ['_staging', '_vault', '_build', '_quality'] if adapter.check_schema_exists(none, target.schema ~ suffix) -%}
         {%- for row in run_query('show table extended in ' ~ target.schema ~ suffix ~ " like '*'").rows -%}
             {%- set columns = modules.re.findall('(?m)^ [|]-- ([^:]+):', row['information']) -%}
             {%- set keys = ['customer_id', 'order_id'] | select('in', columns) | list -%}

@@ -18,18 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dbt_spark_python import SparkUnavailable, open_session, release
-from precision_marketing.server import profile_target
+from dbt_spark_python import SparkUnavailable
+from precision_marketing import server
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TABLES = ("model_registry", "model_metrics", "model_fairness", "model_drift", "score_drift")
-# By model, the figure by which its candidates are compared.
-DECIDES = {
-    "click": "log_loss", "purchase": "log_loss", "gender": "log_loss", "churn": "concordance_weibull", "value": "mae",
-    "recommendation": "ndcg_at_10", "demand": "wape",
-}  # fmt: skip
+# The figure by which candidates are compared, of the models that have several.
+DECIDES = {"click": "log_loss", "purchase": "log_loss", "recommendation": "ndcg_at_10"}
 LONGEST = 24  # rows of a table on a card
 
 
@@ -200,17 +197,12 @@ def main() -> None:
     parser.add_argument("--target", choices=("local", "connect", "thrift"), help="default: that of profiles.yml")
     parser.add_argument("--output", type=Path, default=target_path / "model_cards.md", metavar="FILE")
     arguments = parser.parse_args()
-    profile = profile_target(arguments.target)
-    settings = {k: v for k, v in profile["server_side_parameters"].items() if k != "spark.dbt.sessionSetup"}
+    manifest = target_path / "manifest.json"
+    if not manifest.is_file():
+        sys.exit(f"no {manifest} yet: run dbt build first")
     try:
-        manifest = json.loads((target_path / "manifest.json").read_text())
-        session = open_session(settings)
-        try:
-            page = render(cards(manifest), read(session, profile["schema"]))
-        finally:
-            release(session)
-    except FileNotFoundError:
-        sys.exit(f"no {target_path / 'manifest.json'} yet: run dbt build first")
+        with server.reading(arguments.target) as (session, schema):
+            page = render(cards(json.loads(manifest.read_text())), read(session, schema))
     except (NothingToDescribe, SparkUnavailable) as error:
         sys.exit(str(error))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

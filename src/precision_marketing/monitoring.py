@@ -47,17 +47,17 @@ def model_drift(
 
 
 def score_drift(
-    dbt: Any, session: SparkSession, scores: Mapping[str, tuple[str, str]], now: Mapping[str, SparkDataFrame]
+    dbt: Any, session: SparkSession, scores: Mapping[str, tuple[SparkDataFrame, str, str]]
 ) -> SparkDataFrame:
     """One row per model and score (``SCORE_SCHEMA``); none where there are no scores now.
 
-    scores: by model, the name of the dbt model that scores and of the column; now: by model, its rows in this build.
+    scores: by model, the rows of this build, the name of the dbt model that made them, and the column with the score.
     On a first build there is nothing to compare with: psi is null and the status 'unknown'.
     """
     names = [column.split()[0] for column in SCORE_SCHEMA.split(", ")]
     rows = []
-    for name, (model, score) in scores.items():
-        current = _scores(now[name], score)
+    for name, (now, model, score) in scores.items():
+        current = _scores(now, score)
         if current.empty:
             continue
         before = registry.approved(session, dbt.this.schema.removesuffix("_quality"), model)

@@ -38,14 +38,8 @@ RUN_SCHEMA = (
     "baseline:double, row_count:bigint>>, tables string, profile string, made_by string, artefact binary, "
     "signature string"
 )
-RUN_COLUMNS = [
-    "model", "version", "algorithm", "is_champion", "as_of_date", "trained_from", "trained_until", "training_rows",
-    "parameters", "metrics", "tables", "profile", "made_by", "artefact", "signature",
-]  # fmt: skip
 # One row per reason: the strongest first.
 REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
-
-
 # A pickle is made for the versions that wrote it.
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lifelines")
 
@@ -190,10 +184,10 @@ def train(
     name = dbt.this.identifier
     (as_of_date,) = as_of.select("as_of_date").first()
     kept = approved(session, dbt.this.schema.removesuffix("_build"), name)
-    if kept is not None and not set(RUN_COLUMNS) <= set(kept.columns):
-        kept = None  # written by an older version of this package
-    if kept is not None and retrain_after_days > 0:
-        rows = kept.select(*RUN_COLUMNS).collect()
+    columns = session.createDataFrame([], RUN_SCHEMA).columns
+    # An older version of this package wrote other columns.
+    if kept is not None and set(columns) <= set(kept.columns) and retrain_after_days > 0:
+        rows = kept.select(*columns).collect()
         ages = [(as_of_date - row.as_of_date).days for row in rows]
         same = all(row.made_by == made_by for row in rows)
         if rows and same and all(0 <= age < retrain_after_days for age in ages):

@@ -30,9 +30,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup, escape
 
-from dbt_spark_python import SparkUnavailable, open_session, release
-from precision_marketing import gates
-from precision_marketing.server import profile_target
+from dbt_spark_python import SparkUnavailable
+from precision_marketing import gates, server
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -442,15 +441,9 @@ def main() -> None:
     parser.add_argument("--target", choices=("local", "connect", "thrift"), help="default: that of profiles.yml")
     parser.add_argument("--output", type=Path, default=target_path / "quality", metavar="DIR")
     arguments = parser.parse_args()
-    profile = profile_target(arguments.target)
-    # Without the setup that knows the vault's keys: the report needs none.
-    settings = {k: v for k, v in profile["server_side_parameters"].items() if k != "spark.dbt.sessionSetup"}
     try:
-        session = open_session(settings)
-        try:
-            findings = read(session, profile["schema"])
-        finally:
-            release(session)
+        with server.reading(arguments.target) as (session, schema):
+            findings = read(session, schema)
     except (NothingToReport, SparkUnavailable) as error:
         sys.exit(str(error))
     output = arguments.output.resolve()

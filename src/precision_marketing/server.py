@@ -16,13 +16,18 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from jinja2 import Environment
 
-from dbt_spark_python import OWN_SETTINGS, SparkUnavailable, java_home
+from dbt_spark_python import OWN_SETTINGS, SparkUnavailable, java_home, open_session, release
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 HOST = "127.0.0.1"
 START_SECONDS = 180
@@ -44,6 +49,21 @@ def profile_target(target: str | None = None, profiles_dir: str | None = None) -
 def profile_settings(target: str = "local", profiles_dir: str | None = None) -> dict[str, str]:
     """``server_side_parameters`` of a target in profiles.yml, as ``profile_target`` finds it."""
     return profile_target(target, profiles_dir)["server_side_parameters"]
+
+
+@contextmanager
+def reading(target: str | None = None) -> Iterator[tuple[SparkSession, str]]:
+    """A session on a target of profiles.yml and the target's schema, to read only: it needs none of the vault's keys.
+
+    Raises FileNotFoundError as ``profile_target`` does, and SparkUnavailable.
+    """
+    profile = profile_target(target)
+    settings = profile["server_side_parameters"]
+    session = open_session({key: value for key, value in settings.items() if key != OWN_SETTINGS + "sessionSetup"})
+    try:
+        yield session, profile["schema"]
+    finally:
+        release(session)
 
 
 def command(settings: dict[str, str], thrift_port: int, connect_port: int) -> list[str]:

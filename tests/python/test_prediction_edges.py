@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = ["constant", "logistic", "random_forest", "gradient_boosting"]
 RULE = churn.rule("days", 90, 3)
+FEATURES = {"click": predictions.CLICK_FEATURES, "purchase": predictions.PURCHASE_FEATURES}
 CUSTOMERS = 150  # a hundred for training and scoring: enough for every model to have something, quick to fit
 
 
@@ -173,8 +174,7 @@ def test_features_that_are_all_the_same(name: str, models: dict[str, Model], rea
 
     model = models[name]
     constant = whole = read(model.table)
-    features = predictions.CLICK_FEATURES if name == "click" else predictions.PURCHASE_FEATURES
-    kinds = dict(whole.dtypes)
+    features, kinds = FEATURES[name], dict(whole.dtypes)
     for column in (*features.numeric, *features.categorical):
         constant = constant.withColumn(column, f.lit("1").cast(kinds[column]))
     scored = checked(model.score(constant, stored(model.train(constant))))
@@ -190,12 +190,11 @@ def test_levels_and_gaps_that_training_never_saw(
     model = models[name]
     whole = read(model.table)
     champion = stored(model.train(whole))
-    features = predictions.CLICK_FEATURES if name == "click" else predictions.PURCHASE_FEATURES
-    strange = whole
-    for column in features.categorical:
-        strange = strange.withColumn(column, f.lit("never seen").cast(dict(whole.dtypes)[column]))
-    for column in features.numeric:
-        strange = strange.withColumn(column, f.lit(None).cast(dict(whole.dtypes)[column]))
+    strange, kinds = whole, dict(whole.dtypes)
+    for column in FEATURES[name].categorical:
+        strange = strange.withColumn(column, f.lit("never seen").cast(kinds[column]))
+    for column in FEATURES[name].numeric:
+        strange = strange.withColumn(column, f.lit(None).cast(kinds[column]))
     assert len(checked(model.score(strange, champion))) == len(checked(model.score(whole, champion)))
 
 
@@ -246,8 +245,7 @@ def test_scores_that_moved_are_seen(spark: SparkSession, monkeypatch: pytest.Mon
     found = monitoring.score_drift(
         SimpleNamespace(this=SimpleNamespace(schema="m_quality")),
         spark,
-        {name: (name, "score") for name in before},
-        {**dict.fromkeys(before, now), "none": now.where("false")},
+        {name: (now.where("false") if name == "none" else now, name, "score") for name in before},
     ).toPandas()
     assert found[["model_name", "status", "rows", "rows_before"]].values.tolist() == [
         ["same", "stable", 1000, 1000],

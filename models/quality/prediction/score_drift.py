@@ -3,18 +3,11 @@ from precision_marketing import monitoring
 
 def model(dbt, session):
     dbt.ref("gate_prediction")
-    now = {
-        "click": dbt.ref("ml_click_scores"),
-        "purchase": dbt.ref("ml_purchase_scores"),
-        "gender": dbt.ref("ml_gender_scores"),
-        "churn": dbt.ref("ml_churn_scores"),
-        "value": dbt.ref("ml_customer_values"),
-    }
     scores = {
-        "click": ("ml_click_scores", "click_probability"),
-        "purchase": ("ml_purchase_scores", "purchase_probability"),
-        "gender": ("ml_gender_scores", "female_probability"),
-        "churn": ("ml_churn_scores", "survival_90d"),
-        "value": ("ml_customer_values", "clv_12m"),
+        "click": (dbt.ref("ml_click_scores"), "ml_click_scores", "click_probability"),
+        "purchase": (dbt.ref("ml_purchase_scores"), "ml_purchase_scores", "purchase_probability"),
+        "gender": (dbt.ref("ml_gender_scores"), "ml_gender_scores", "female_probability"),
+        "churn": (dbt.ref("ml_churn_scores"), "ml_churn_scores", "survival_90d"),
+        "value": (dbt.ref("ml_customer_values"), "ml_customer_values", "clv_12m"),
     }
-    return monitoring.score_drift(dbt, session, scores, now)
+    return monitoring.score_drift(dbt, session, scores)
