@@ -80,8 +80,7 @@ def command(settings: dict[str, str], thrift_port: int, connect_port: int) -> li
     }
     submit = str(Path(pyspark.__path__[0], "bin", "spark-submit"))
     configuration = [part for pair in settings.items() for part in ("--conf", "=".join(pair))]
-    thrift_server = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
-    return [submit, *configuration, "--class", thrift_server, "spark-internal"]
+    return [submit, *configuration, str(Path(__file__).with_name("thrift_application.py"))]
 
 
 def is_open(port: int) -> bool:

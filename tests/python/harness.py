@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +75,7 @@ class Server:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
         finally:
-            with suppress(hive.OperationalError):  # closing may need a class of Hive that Spark's server lacks
-                connection.close()
+            connection.close()
 
 
 def _stop(process: subprocess.Popen) -> None:

@@ -211,6 +211,13 @@ def test_changed_columns_of_a_model_that_adds_to_itself_need_a_full_refresh(ware
     assert warehouse.server.query(f"select * from {warehouse.schema}.history") == [("batch0", 1)]
 
 
+def test_hive_lists_no_functions_of_its_own(server: harness.Server) -> None:
+    """A thread without a connection to the metastore opens one; that failed, and whoever came next waited for ever."""
+    for _ in range(2):
+        ((found,),) = server.query("select java_method('org.apache.hadoop.hive.ql.metadata.Hive', 'get')")
+        assert found.startswith("org.apache.hadoop.hive.ql.metadata.Hive@")
+
+
 class Reader(threading.Thread):
     """Queries all published tables over thrift, again and again, as a BI tool would; keeps what goes wrong."""
 
