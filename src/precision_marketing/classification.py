@@ -34,8 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
-from scipy.special import expit, logit
+from scipy import sparse, special, stats
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -253,7 +252,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """(n, 2), chances of 0 and 1."""
-        chance = expit(self.decision_function(X))
+        chance = special.expit(self.decision_function(X))
         return np.column_stack([1 - chance, chance])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -479,7 +478,7 @@ def evaluate(
     limits = (None, None)
     if variance > 0 and 0 < auc < 1:
         half = Z * np.sqrt(variance) / (auc * (1 - auc))
-        limits = (float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
+        limits = (float(special.expit(special.logit(auc) - half)), float(special.expit(special.logit(auc) + half)))
     return [Metric("roc_auc", float(auc), *limits, 0.5, n, segment), found[-1], *found[:-1]]
 
 
@@ -586,7 +585,7 @@ def _firth(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 
     def state(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         eta = X @ beta
-        chance = expit(eta)
+        chance = special.expit(eta)
         information = (X * (chance * (1 - chance))[:, None]).T @ X
         sign, log_determinant = np.linalg.slogdet(information)
         value = y @ eta - np.logaddexp(0, eta).sum() + log_determinant / 2
@@ -1005,7 +1004,7 @@ def contributions(model: Pipeline | GenderModel, frame: pd.DataFrame) -> tuple[p
     membership = (encoder.columns_["feature"].to_numpy()[:, None] == np.array(names, dtype=object)).astype(float)
     membership = membership.reshape(len(encoder.columns_), len(names))
     if isinstance(estimator, ConstantRate):
-        values, base = np.zeros((len(frame), len(names))), float(logit(estimator.rate_))
+        values, base = np.zeros((len(frame), len(names))), float(special.logit(estimator.rate_))
     elif not len(frame):
         values, base = np.empty((0, len(names))), np.nan
     elif isinstance(estimator, LogisticModel):
@@ -1019,7 +1018,7 @@ def contributions(model: Pipeline | GenderModel, frame: pd.DataFrame) -> tuple[p
 
 
 def _log_odds(chance: np.ndarray) -> np.ndarray:
-    return logit(np.clip(chance, EPSILON, 1 - EPSILON))
+    return special.logit(np.clip(chance, EPSILON, 1 - EPSILON))
 
 
 def _path_contributions(

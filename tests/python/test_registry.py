@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import pickle
+import pkgutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import harness
+import precision_marketing
 from precision_marketing import registry, vault
 from precision_marketing.registry import Candidate, Metric, Training
 
@@ -70,3 +73,10 @@ def test_an_artefact_comes_back_and_a_foreign_or_changed_one_is_never_opened(mon
     monkeypatch.setenv(vault.HASH_KEY, "another key, as long as it has to be, for hashes")
     with pytest.raises(registry.ArtefactError, match="not signed"):
         registry.load(row[-2], row[-1])
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(precision_marketing.__path__)])
+def test_functions_sent_to_executors_hold_no_ufunc(name: str) -> None:
+    """A ufunc does not know its module: pickle takes the first loaded one that has it, which executors may lack."""
+    module = importlib.import_module(f"precision_marketing.{name}")
+    assert [key for key, value in vars(module).items() if isinstance(value, np.ufunc)] == []
