@@ -72,7 +72,7 @@ def read(session: SparkSession, schema: str, project: Path = Path()) -> Findings
     if not session.catalog.databaseExists(quality):
         raise NothingToReport(f"No results yet: there is no database {quality}. Run dbt build first.")
     results = session.createDataFrame([], gates.RESULT_SCHEMA)
-    for model in sorted(project.glob("models/quality/gate_*.py")):
+    for model in sorted(project.glob("models/quality/**/gate_*.py")):
         table = f"{quality}.{model.stem}"
         if session.catalog.tableExists(table):
             results = results.unionByName(session.table(table), allowMissingColumns=True)

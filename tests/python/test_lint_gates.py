@@ -142,7 +142,7 @@ def test_a_gate_reads_every_staging_relation_and_published_mart(manifest):
 
 def test_a_gate_names_each_relation_as_it_is(manifest):
     """The key of a relation in a gate, and so its suite, is the name that dbt.ref gets."""
-    for path in (PROJECT / "models" / "quality").glob("gate_*.py"):
+    for path in (PROJECT / "models" / "quality").rglob("gate_*.py"):
         pairs = re.findall(r'"(\w+)": dbt\.ref\("(\w+)"\)', path.read_text())
         assert pairs and all(key == name for key, name in pairs), path.name
         refs = manifest["nodes"][f"model.precision_marketing.{path.stem}"]["depends_on"]["nodes"]
