@@ -136,7 +136,7 @@ def test_rfm_equals_pandas(as_built, spark_cluster: harness.Server) -> None:
 @pytest.mark.parametrize(
     ("target", "more"),
     # From nothing on one engine, models trained anew. On the other, which builds all of an empty warehouse below, a
-    # second build of what reads its own last version, or is Python: nothing may change.
+    # second build of what reads its own last version, and of the trained models: nothing may change.
     [
         ("connect", ["--full-refresh", "--vars", "{retrain_after_days: 0}"]),
         ("thrift", ["--select", "path:models/marts/core", "path:models/ml", "path:models/quality"]),
