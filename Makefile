@@ -10,6 +10,14 @@ CUSTOMERS ?= 5000
 export MARKETING_HOME ?= $(CURDIR)/.warehouse
 export DBT_PROFILES_DIR ?= $(CURDIR)
 
+PACKAGES = $(shell grep -c '==' requirements.lock)
+# Run a command of pip and say every ten seconds how far it is; pip downloads everything before it installs anything.
+define telling
+start=$$SECONDS; while sleep 10; do \
+  echo "  after $$((SECONDS - start)) s: $$(find $(VENV)/lib -maxdepth 3 -name '*.dist-info' | wc -l) packages installed"; \
+done & ticker=$$!; trap "kill $$ticker" EXIT; $(1)
+endef
+
 .PHONY: help install build test lint serve quality docs bench lock clean
 
 help: ## list the targets
@@ -21,17 +29,15 @@ install: $(VENV)/.installed ## create the environment from the lock file
 # Build tools first, so that the few source packages build with pinned ones as well.
 $(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
-	@echo "Installing into $(VENV) (a few minutes, once)"
+	@echo "Installing $(PACKAGES) packages into $(VENV) (two to five minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements.lock
+	@$(call telling,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock)
+	@$(call telling,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements.lock)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 build: install ## build the warehouse: keys and demo data if there are none yet, then dbt build
-	@$(BIN)/python -m precision_marketing.vault create-keys
-	@$(BIN)/dbt run-operation generate_demo_data --args '{customers: $(CUSTOMERS), only_if_empty: true}'
-	@$(BIN)/dbt build
+	@$(BIN)/python -m precision_marketing.build --customers $(CUSTOMERS)
 
 test: install ## run every test
 	@$(BIN)/python -m pytest

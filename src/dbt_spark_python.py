@@ -52,6 +52,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
@@ -213,6 +218,10 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
     settings = {"spark.ui.showConsoleProgress": "false", **parameters}
     log = Path(settings.get(OWN_SETTINGS + "driverLog") or os.devnull)
     log.parent.mkdir(parents=True, exist_ok=True)
+    if _is_locked(settings):  # Hive would try for a minute and a half before it says so
+        raise SparkUnavailable(
+            "Spark did not start: another process has its metastore open; only one may use an embedded warehouse"
+        )
     log_start = log.stat().st_size if log.is_file() else 0
     conf = SparkConf(loadDefaults=False).setAll(
         [(key, value) for key, value in settings.items() if not key.startswith(OWN_SETTINGS)]
@@ -234,6 +243,21 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
             reason = error_text(error).splitlines()[0]
         raise SparkUnavailable(f"Spark did not start: {reason} (see {log})") from None
     return session
+
+
+def _is_locked(settings: Mapping[str, str]) -> bool:
+    """Whether another process has the embedded Derby metastore of ``settings`` open; False where that cannot be told."""
+    url = settings.get("spark.hadoop.javax.jdo.option.ConnectionURL", "")
+    database = re.search(r"^jdbc:derby:;?(?:databaseName=)?([^;]+)", url)
+    lock = Path(database.group(1), "dbex.lck") if database else None
+    if fcntl is None or lock is None or not lock.is_file():
+        return False
+    with open(lock, "r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def error_text(error: BaseException) -> str:

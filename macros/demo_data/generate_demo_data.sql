@@ -18,12 +18,18 @@
     {%- do run_query('create database if not exists ' ~ var('raw_database', 'raw')) -%}
     {%- do demo_write_truth_constants() -%}
     {%- do demo_write_calendar(demo) -%}
+    {%- do log('Demo data: places and products (1 of 6)', info=true) -%}
     {%- do demo_write_regions() -%}
     {%- do demo_write_products(demo) -%}
+    {%- do log('Demo data: customers (2 of 6)', info=true) -%}
     {%- do demo_write_customers(demo) -%}
+    {%- do log('Demo data: campaigns and impressions (3 of 6)', info=true) -%}
     {%- do demo_write_ads(demo) -%}
+    {%- do log('Demo data: orders (4 of 6)', info=true) -%}
     {%- do demo_write_orders(demo) -%}
+    {%- do log('Demo data: app events (5 of 6)', info=true) -%}
     {%- do demo_write_events(demo) -%}
+    {%- do log('Demo data: partners and planted defects (6 of 6)', info=true) -%}
     {%- do demo_write_partners(demo) -%}
     {%- do demo_write_dirt(demo) -%}
     {#- The last step: where this row is, the load is complete. -#}

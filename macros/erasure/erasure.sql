@@ -59,7 +59,10 @@
 {%- endmacro %}
 
 
-{#- Every table that has rows of customers, with the key they are found by: (relation, key). -#}
+{#-
+  Every table that has rows of customers, with the key they are found by: (relation, key). A version that is put together
+  from months of other tables (macros/publishing/shared_months.sql) is left out: these tables are searched themselves.
+-#}
 {% macro tables_with_customers() -%}
     {%- set found = [] -%}
     {%- for suffix in ['_staging', '_vault', '_build', '_quality'] if adapter.check_schema_exists(none, target.schema ~ suffix) -%}
@@ -68,7 +71,9 @@
             {%- set keys = ['customer_id', 'order_id'] | select('in', columns) | list -%}
             {%- if keys and 'pending_erasure_' not in row['tableName'] and not modules.re.search('(?m)^Type: VIEW', row['information']) -%}
                 {%- set table = api.Relation.create(schema=target.schema ~ suffix, identifier=row['tableName'], type='table') -%}
-                {%- do found.append((table, keys[0])) -%}
+                {%- if not modules.re.search('(?m)^Type: EXTERNAL', row['information']) or not is_assembled(table) -%}
+                    {%- do found.append((table, keys[0])) -%}
+                {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -115,11 +120,36 @@
                     {%- do scrub(node, table, key) -%}
                 {%- endfor -%}
             {%- endfor -%}
+            {%- do scrub_all_months(tables, touched) -%}
             {%- if rows -%}
                 {%- do run_query('insert into ' ~ erasure_table('erasure_removals') ~ ' values ' ~ rows | join(', ')) -%}
             {%- endif -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- Scrub the months that models share between their versions. -#}
+{% macro scrub_all_months(tables, touched) -%}
+    {%- set existing, files = existing_versions(), existing_files() -%}
+    {%- for node in versioned_nodes() if node.name in files -%}
+        {%- set scrubbed = [] -%}
+        {%- for table, key in tables if table in files[node.name] and table.schema ~ '.' ~ table.identifier in touched -%}
+            {%- do scrubbed.append((table, key)) -%}
+        {%- endfor -%}
+        {%- if scrubbed -%}
+            {%- do scrub_months(node, scrubbed, existing.get(node.name, [])) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#- Whether a table is a version whose rows lie in other tables. -#}
+{% macro is_assembled(table) -%}
+    {%- for node in versioned_nodes() if shares_months(node) and is_version_of(table, node) -%}
+        {{ return(true) }}
+    {%- endfor -%}
+    {{ return(false) }}
 {%- endmacro %}
 
 

@@ -77,14 +77,22 @@
   one that the current build shows. Those are older ones, and what killed or failed runs left behind.
 -#}
 {% macro drop_old_versions() -%}
-    {%- set approved, existing = approved_versions(), existing_versions() -%}
+    {%- set approved, existing, files = approved_versions(), existing_versions(), existing_files() -%}
     {%- for node in versioned_nodes() -%}
         {%- set kept = approved.get(node.name, [])[:1 + [var('keep_versions'), 1] | max] -%}
         {%- set others = existing.get(node.name, []) | reject('in', kept) | list -%}
         {%- set shown = shown_version(build_view(node)) if others -%}
-        {%- for version in others if version != shown -%}
+        {%- set dropped = others | reject('equalto', shown) | list -%}
+        {%- for version in dropped -%}
             {%- do run_query('drop table if exists ' ~ version_relation(node, version)) -%}
         {%- endfor -%}
+        {%- set remaining = existing.get(node.name, []) | reject('in', dropped) | list -%}
+        {#- A run's months are all in its own version, so there can be others only where that is gone or was scrubbed. -#}
+        {%- set own = [] -%}
+        {%- for version in remaining -%} {%- do own.append(files_relation(node, version).identifier) -%} {%- endfor -%}
+        {%- if files.get(node.name, []) | rejectattr('identifier', 'in', own) | list -%}
+            {%- do drop_unused_months(node, remaining, files[node.name]) -%}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 

@@ -2,7 +2,12 @@
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
 -- depends_on: {{ ref('gate_ads') }}
-{{ config(partition_by=['shown_date']) }}
+{#- Days are built again as long as an impression may arrive and an order may still follow its click. -#}
+{%- set takes_over = {
+    'day': 'shown_date', 'days': var('late_event_days') + var('conversion_window_days'),
+    'retention': 'ads_impressions', 'instant': 'shown_at'
+} %}
+{{ config(partition_by=['shown_month'], meta={'takes_over': takes_over}) }}
 
 {%- set approved = approved_version() %}
 
@@ -27,19 +32,14 @@ orders as (
     select order_id, customer_id, ordered_at, net_amount from {{ ref('fct_orders') }} where not is_cancelled
 ),
 
-retention as (
-    select keep_from from {{ ref('stg_retention_limits') }} where table_name = 'ads_impressions'
-),
-
--- Days are built again as long as an impression may arrive and an order may still follow its click.
-first_day as (
-    {{ first_day_to_rebuild(approved, 'shown_date', var('late_event_days') + var('conversion_window_days')) }}
+limits as (
+    {{ rebuild_limits(approved, takes_over, ref('stg_retention_limits')) }}
 ),
 
 recent as (
     select impressions.*
     from impressions
-    inner join first_day on impressions.shown_date >= first_day.first_day
+    inner join limits on impressions.shown_date >= limits.first_day
 ),
 
 -- An order belongs to the last click before it. Clicks of all days compete, also of those that are not built again.
@@ -87,7 +87,7 @@ rebuilt as (
     left join conversions on recent.impression_id = conversions.impression_id
 ),
 
--- Older days are taken over from the approved version as they are, as long as they may be kept.
+-- Older days of these months are taken over from the approved version as they are, as long as they may be kept.
 all_days as (
     select * from rebuilt
     {% if approved -%}
@@ -96,12 +96,11 @@ all_days as (
         impression_id, customer_id, campaign_id, channel, device_type, ad_position, shown_at, clicked_at, is_clicked,
         is_converted, orders, cost, revenue, shown_date
     from {{ approved }}
-    inner join first_day on shown_date < first_day
-    where shown_at >= coalesce((select max(keep_from) from retention), timestamp '1900-01-01')
+    where {{ is_taken_over(takes_over, 'shown_month') }}
     {%- endif %}
 )
 
-select /*+ rebalance(shown_date) */
+select /*+ rebalance(shown_month) */
     impression_id,
     customer_id,
     campaign_id,
@@ -115,5 +114,6 @@ select /*+ rebalance(shown_date) */
     orders,
     cast(coalesce(cost, 0) as decimal(18, 4)) as cost,
     cast(revenue as decimal(18, 4)) as revenue,
-    shown_date
+    shown_date,
+    {{ month_of('shown_date') }} as shown_month
 from all_days

@@ -1,7 +1,10 @@
 -- depends_on: {{ ref('gate_crm') }}
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
-{{ config(partition_by=['event_date']) }}
+{%- set takes_over = {
+    'day': 'event_date', 'days': var('late_event_days'), 'retention': 'app_events', 'instant': 'occurred_at'
+} %}
+{{ config(partition_by=['event_month'], meta={'takes_over': takes_over}) }}
 
 {%- set approved = approved_version() %}
 {%- set visit = 'partition by visitor, event_date order by occurred_at, event_id' %}
@@ -20,19 +23,15 @@ customers as (
     select customer_id from {{ ref('dim_customers') }}
 ),
 
-retention as (
-    select keep_from from {{ ref('stg_retention_limits') }} where table_name = 'app_events'
-),
-
 -- The newest days are built again, for events that arrive late.
-first_day as (
-    {{ first_day_to_rebuild(approved, 'event_date', var('late_event_days')) }}
+limits as (
+    {{ rebuild_limits(approved, takes_over, ref('stg_retention_limits')) }}
 ),
 
 recent as (
     select events.*
     from events
-    inner join first_day on events.event_date >= first_day.first_day
+    inner join limits on events.event_date >= limits.first_day
 ),
 
 compared as (
@@ -71,7 +70,7 @@ rebuilt as (
     left join customers on sessions.customer_id = customers.customer_id
 ),
 
--- Older days are taken over from the approved version as they are, as long as they may be kept.
+-- Older days of these months are taken over from the approved version as they are, as long as they may be kept.
 all_days as (
     select * from rebuilt
     {% if approved -%}
@@ -80,12 +79,11 @@ all_days as (
         event_id, customer_id, anonymous_id, session_id, event_type, product_id, category, device_type, occurred_at,
         event_date
     from {{ approved }}
-    inner join first_day on event_date < first_day
-    where occurred_at >= coalesce((select max(keep_from) from retention), timestamp '1900-01-01')
+    where {{ is_taken_over(takes_over, 'event_month') }}
     {%- endif %}
 )
 
-select /*+ rebalance(event_date) */
+select /*+ rebalance(event_month) */
     event_id,
     customer_id,
     anonymous_id,
@@ -95,5 +93,6 @@ select /*+ rebalance(event_date) */
     category,
     device_type,
     occurred_at,
-    event_date
+    event_date,
+    {{ month_of('event_date') }} as event_month
 from all_days
