@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-import pytest
-
 import harness
-
-Z99 = 2.5758293035489004
-
-
-def wilson(successes: float, trials: float, z: float = Z99) -> tuple[float, float]:
-    """Wilson's interval of a share (1927)."""
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
-    return centre - half, centre + half
-
-
-def test_wilsons_interval() -> None:
-    """An example of Newcombe, Statistics in Medicine 17 (1998): 81 of 263 at 95%."""
-    assert wilson(81, 263, 1.959964) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+from intervals import Z99, wilson
 
 
 def test_click_rates_per_channel_are_the_planted_ones(demo, spark_cluster: harness.Server) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import harness
-from test_marts_campaign import wilson
+from intervals import wilson
 
 
 def table(server: harness.Server, name: str, columns: str, where: str = "true") -> pd.DataFrame:

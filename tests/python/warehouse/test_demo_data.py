@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, roc_auc_score, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-MACROS = Path(__file__).resolve().parents[2] / "macros" / "demo_data"
+MACROS = Path(__file__).resolve().parents[3] / "macros" / "demo_data"
 CUSTOMERS = 5000
 END = "2025-06-30"
 

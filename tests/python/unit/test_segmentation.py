@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from precision_marketing import segmentation as sg
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STRATEGIES = pd.read_csv(ROOT / "seeds" / "segment_strategies.csv")
 
 # Median recency in days, orders, value per order, and the id of the archetype each blob should get.

@@ -1,6 +1,6 @@
 """The demo's planted defects, found again in staging.
 
-``pytest tests/python/test_planted_dirt.py -s`` prints the table of docs/cleaning.md.
+``pytest tests/python/warehouse/test_planted_dirt.py -s`` prints the table of docs/cleaning.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pytest
 from gate_data import BROKEN, OTHERWISE, ROWS, TEXT, VALID
 from precision_marketing import gates
 
-SUITES = Path(__file__).parents[2] / "expectations"
+SUITES = Path(__file__).parents[3] / "expectations"
 NOW = dt.datetime(2024, 6, 1, 12, tzinfo=dt.UTC)
 MAX_REJECTED_SHARE = 0.2  # 20 of 220 rows are rejected
 

@@ -22,7 +22,7 @@ def test_adapter_suites_pass_on_a_cluster(engine: str, spark_cluster: harness.Se
             sys.executable,
             "-m",
             "pytest",
-            "tests/python/adapter",
+            "tests/python/full/adapter",
             "-q",
             "--engine",
             engine,
