@@ -20,7 +20,7 @@ import pytest
 from dbt_spark_python import java_home
 from precision_marketing import server
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
 DBT = str(Path(sys.executable).with_name("dbt"))
 KEYS = {
