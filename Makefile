@@ -10,10 +10,10 @@ CUSTOMERS ?= 5000
 export MARKETING_HOME ?= $(CURDIR)/.warehouse
 export DBT_PROFILES_DIR ?= $(CURDIR)
 
-.PHONY: help install build test lint serve quality docs bench lock clean
+.PHONY: help install build test test-all lint serve quality docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 	@echo "  MARKETING_HOME=$(MARKETING_HOME) holds the embedded warehouse"
 
 install: $(VENV)/.installed ## create the environment from the lock file
@@ -33,8 +33,12 @@ build: install ## build the warehouse: keys and demo data if there are none yet,
 	@$(BIN)/dbt run-operation generate_demo_data --args '{customers: $(CUSTOMERS), only_if_empty: true}'
 	@$(BIN)/dbt build
 
-test: install ## run every test
-	@$(BIN)/python -m pytest
+test: install ## run the tests of a change: unit, Spark, and the built demo (20 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2
+	@$(BIN)/python -m pytest tests/python/spark tests/python/warehouse
+
+test-all: test ## run every test: also engines, clusters, real data, kills (an hour)
+	@$(BIN)/python -m pytest tests/python/full
 
 lint: install ## check the style of Python and SQL
 	@$(BIN)/ruff check src tests/python benchmarks

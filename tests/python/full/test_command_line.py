@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import dbt_spark_python
 import harness
 
 DBT_LINE = re.compile(r"^\d\d:\d\d:\d\d  ")
@@ -132,21 +130,6 @@ def test_no_java_and_no_fallback(tmp_path: Path) -> None:
         PATH=path_without_java(tmp_path / "path"), JAVA_HOME=str(tmp_path), PYTHONPATH=str(tmp_path / "modules"),
     )  # fmt: skip
     assert "Spark needs Java 17 or 21" in one_line_error(result)
-
-
-@pytest.mark.parametrize("banner", ['openjdk version "11.0.2"', 'openjdk version "25.0.1"', 'java version "1.8.0_1"'])
-def test_an_unsupported_java_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str) -> None:
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.write_text(f"#!/bin/sh\necho '{banner}' >&2\n")
-    java.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    dbt_spark_python.java_home.cache_clear()
-    try:
-        assert dbt_spark_python.java_home() != str(tmp_path)
-    finally:
-        dbt_spark_python.java_home.cache_clear()
 
 
 def test_warehouse_in_use_and_port_taken(tmp_path: Path) -> None:

@@ -184,6 +184,27 @@ def dbt_environment(home: Path, **environment: str) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A built demo warehouse: its MARKETING_HOME, what the build printed, and Spark's event log of it."""
+
+    home: Path
+    output: str
+    events: Path
+
+
+def build_demo(work: Path, customers: int) -> Demo:
+    """The demo of so many customers, generated and built in ``work`` as ``make build`` does, on the target local."""
+    home, events = work / "home", work / "events"
+    home.mkdir()
+    log = event_log(events)
+    arguments = f"{{customers: {customers}, only_if_empty: true}}"
+    generated = run_dbt("run-operation", "generate_demo_data", "--args", arguments, home=home)
+    (events / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in log.items()))
+    built = run_dbt("build", home=home, SPARK_CONF_DIR=str(events))
+    return Demo(home, generated.stdout + built.stdout, events)
+
+
 def write_project(folder: Path, files: dict[str, str], **settings: object) -> Path:
     """A dbt project of its own in ``folder``, on this project's profile."""
     import yaml

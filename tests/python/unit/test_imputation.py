@@ -5,45 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark import cloudpickle
 
-import harness
-import precision_marketing
+from imputed_products import CATEGORIES, fitted, held_out_errors, products
 from precision_marketing import imputation
 from precision_marketing.imputation import NearestRowsImputer
-
-CATEGORIES = ("beauty", "food", "books")
-
-
-def products(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Products whose cost is about half their price, less in one category than in another."""
-    random = np.random.default_rng(seed)
-    price = np.exp(random.normal(4, 1, rows))
-    category = random.integers(0, len(CATEGORIES), rows)
-    cost = price * np.choose(category, [0.3, 0.5, 0.7]) * random.uniform(0.95, 1.05, rows)
-    return pd.DataFrame({"cost": cost, "price": price, "category": np.array(CATEGORIES)[category]})
-
-
-def fitted(rows: pd.DataFrame) -> NearestRowsImputer:
-    return NearestRowsImputer("cost", numeric=["price"], categorical=["category"]).fit(rows)
-
-
-def rmse(estimates, truth) -> float:
-    return float(np.sqrt(np.mean((np.asarray(estimates) - np.asarray(truth)) ** 2)))
-
-
-def held_out_errors(rows: pd.DataFrame, target: str, numeric: list[str], categorical: list[str]) -> dict[str, float]:
-    """RMSE on a fifth of the rows, by method: nearest rows, mean of the first category, mean."""
-    held_out = np.random.default_rng(1).random(len(rows)) < 0.2
-    known, missing = rows[~held_out], rows[held_out]
-    truth, mean = missing[target], known[target].mean()
-    group_means = missing[categorical[0]].map(known.groupby(categorical[0])[target].mean()).fillna(mean)
-    imputer = NearestRowsImputer(target, numeric, categorical).fit(known)
-    return {
-        "nearest rows": rmse(imputer.predict(missing.drop(columns=target)), truth),
-        "group mean": rmse(group_means, truth),
-        "mean": rmse(np.full(len(missing), mean), truth),
-    }
 
 
 def test_nearest_rows_beat_means() -> None:
@@ -114,30 +79,3 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(differences.shape[0] <= 7 for differences, _ in fitted(rows)._blocks(rows))
     monkeypatch.setattr(imputation, "MAX_REFERENCE", 50)
     assert len(fitted(rows).values_) == 50
-
-
-def test_the_demos_costs_are_estimated_better_than_by_means(spark_cluster: harness.Server) -> None:
-    rows = spark_cluster.query(
-        "select cast(unit_cost as double), cast(list_price as double), category, brand "
-        "from marketing_staging.stg_shop__products order by product_id"
-    )
-    frame = pd.DataFrame(rows, columns=["unit_cost", "list_price", "category", "brand"])
-    errors = held_out_errors(frame, "unit_cost", ["list_price"], ["category", "brand"])
-    print("\n" + "\n".join(f"| {method} | {error:.2f} |" for method, error in errors.items()))
-    assert errors["nearest rows"] < 0.5 * min(errors["group mean"], errors["mean"])
-
-
-def test_spark_estimates_what_pandas_does(spark) -> None:
-    """As the model calls it: decimals in Spark, estimates for rows without a cost alone; none if no cost is known."""
-    cloudpickle.register_pickle_by_value(precision_marketing)  # as pickle_by_value of the model does
-    rows = products(200).round(2).assign(product_id=[f"p{number}" for number in range(200)])
-    rows["given"] = rows["cost"].where(rows.index % 4 > 0)
-    table = spark.createDataFrame(rows[["product_id", "price", "category"]].assign(cost=rows["given"].astype(str)))
-    typed = table.selectExpr("product_id", "price", "category", "cast(nullif(cost, 'nan') as decimal(18, 4)) as cost")
-    found = imputation.estimate_missing(typed, "product_id", "cost", ["price"], ["category"]).toPandas()
-    missing = rows[rows["given"].isna()]
-    expected = fitted(rows.assign(cost=rows["given"])).predict(missing)
-    assert found.set_index("product_id")["cost"][missing["product_id"]].to_numpy() == pytest.approx(expected)
-    assert len(found) == len(missing) == 50
-    unknown = typed.selectExpr("product_id", "price", "category", "cast(null as decimal(18, 4)) as cost")
-    assert imputation.estimate_missing(unknown, "product_id", "cost", ["price"], ["category"]).count() == 0

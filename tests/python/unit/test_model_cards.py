@@ -75,17 +75,6 @@ def command(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
     )  # fmt: skip
 
 
-def test_every_model_of_the_demo_has_a_card(demo, spark_cluster: harness.Server, tmp_path: Path) -> None:
-    """The copy in docs has the same cards, whatever their figures."""
-    arguments = ["--target", "connect", "--output", str(tmp_path / "cards.md")]
-    written = command(demo.home, *arguments, **spark_cluster.environment)
-    assert written.returncode == 0, written.stderr
-    headings = [line for line in (tmp_path / "cards.md").read_text().splitlines() if line.startswith(("## ", "- **"))]
-    stored = (harness.ROOT / "docs" / "model_cards.md").read_text().splitlines()
-    assert headings == [line for line in stored if line.startswith(("## ", "- **"))]
-    assert sum(line.startswith("## ") for line in headings) == 7
-
-
 def test_without_a_build_one_line_says_what_to_do(tmp_path: Path) -> None:
     result = command(tmp_path)
     assert result.returncode == 1

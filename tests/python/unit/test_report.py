@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-import html.parser
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import harness
+from html_document import Document
 from precision_marketing import gates, report
 
 ATTACK = """<script>alert(1)</script><img src="https://evil.example/x" onerror='alert(2)'>"""
-VOID = {"meta", "link", "br", "img", "wbr", "hr", "input", "rect"}
 SUITES = harness.ROOT / "expectations"
 
 
@@ -77,41 +74,6 @@ def findings() -> report.Findings:
         ],
         consent=[{"purpose": "marketing", "channel": "sms", "customers": 4000, "share": 0.8}],
     )  # fmt: skip
-
-
-class Document(html.parser.HTMLParser):
-    """A page's text, tags and attributes; that tags are closed in order is checked on the way."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-        self.words.append(" ")
-
-    def handle_data(self, data):
-        if not {"style", "title"} & set(self.open):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def page(findings: report.Findings, name: str = "index.html") -> Document:
@@ -308,36 +270,3 @@ def test_pages_of_suites_that_are_no_more_go(findings, tmp_path) -> None:
     assert {path.name for path in tmp_path.rglob("*.html")} == {
         "index.html", "stg_shop__orders.html", "stg_shop__order_items.html",
     }  # fmt: skip
-
-
-# ------------------------------------------------------------------------------- from the warehouse
-
-
-def command(home: Path, output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "precision_marketing.report", "--target", "thrift", "--output", str(output)],
-        cwd=harness.ROOT, env=harness.dbt_environment(home, **environment), capture_output=True, text=True,
-    )  # fmt: skip
-
-
-def test_the_report_of_a_built_warehouse(spark_cluster: harness.Server, tmp_path: Path) -> None:
-    written = command(tmp_path, tmp_path / "site", **spark_cluster.environment)
-    assert written.returncode == 0, written.stderr
-    home = Document((tmp_path / "site" / "index.html").read_text())
-    assert written.stdout.splitlines()[0] in home.text
-    for _, raw_table, raw_rows in spark_cluster.query(
-        "select source_name, raw_table, raw_rows from marketing_quality.staging_row_counts"
-    ):
-        assert f"{raw_table} {raw_rows:,}" in home.text
-    for relation, expectations in spark_cluster.query(
-        "select relation, count(*) from marketing_quality.quality_scorecard group by relation"
-    ):
-        suite = Document((tmp_path / "site" / "expectations" / f"{relation}.html").read_text())
-        assert f"{expectations} expectations, checked by" in suite.text
-
-
-def test_without_a_warehouse_one_sentence_says_what_to_do(spark_cluster: harness.Server, tmp_path: Path) -> None:
-    written = command(tmp_path, tmp_path / "site", MARKETING_SCHEMA="nobody", **spark_cluster.environment)
-    assert written.returncode == 1 and not (tmp_path / "site").exists()
-    assert written.stderr == "No results yet: there is no database nobody_quality. Run dbt build first.\n"
-    assert written.stdout == ""

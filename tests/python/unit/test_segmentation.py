@@ -1,11 +1,7 @@
 """Customer segments: the mathematics on frames with a known truth, and the models on Spark."""
 
-import datetime as dt
-import importlib.util
 import subprocess
 import sys
-from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,46 +9,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import adjusted_rand_score
 
+from planted_segments import PLANTED, STRATEGIES, buyers, plant
 from precision_marketing import segmentation as sg
-
-ROOT = Path(__file__).parents[3]
-STRATEGIES = pd.read_csv(ROOT / "seeds" / "segment_strategies.csv")
-
-# Median recency in days, orders, value per order, and the id of the archetype each blob should get.
-PLANTED = [
-    (8, 24, 120, 1),  # Champions
-    (15, 2, 40, 6),  # New customers
-    (35, 9, 25, 4),  # Frequent small baskets
-    (150, 9, 110, 8),  # At risk
-    (280, 1.6, 45, 10),  # Lost customers
-]
-
-
-def plant(n=3000, seed=0):
-    """n buyers in five log-normal blobs; the column planted holds the blob."""
-    rng = np.random.default_rng(seed)
-    blob = rng.choice(len(PLANTED), n, p=[0.12, 0.25, 0.23, 0.15, 0.25])
-    recency, orders, value, _ = np.array(PLANTED, float)[blob].T
-    recency = np.round(recency * rng.lognormal(0, 0.3, n))
-    frequency = np.maximum(1, np.round(orders * rng.lognormal(0, 0.25, n)))
-    monetary = np.round(frequency * value * rng.lognormal(0, 0.25, n), 2)
-    tenure = recency + frequency * 15
-    return pd.DataFrame(
-        {
-            "customer_id": [f"c{i:06d}" for i in range(n)],
-            "recency_days": recency,
-            "frequency": frequency,
-            "monetary": monetary,
-            "clv": monetary / np.maximum(tenure, 90) * 365,
-            "planted": blob,
-        }
-    )
-
-
-def buyers(rows):
-    """A frame of customers from (recency, frequency, monetary, clv) rows."""
-    frame = pd.DataFrame(rows, columns=list(sg.FEATURES), dtype=float)
-    return frame.assign(customer_id=[f"c{i}" for i in range(len(frame))])
 
 
 def rfm_cell_groups(frame, groups=5):
@@ -373,7 +331,7 @@ def test_anova_ignores_empty_groups():
     assert with_empty == sg.one_way_anova(counts, means, variances)
 
 
-# Spark
+# Where it scores
 
 
 def test_scorer_runs_where_the_package_is_not_installed(planted, fitted, tmp_path):
@@ -387,135 +345,3 @@ def test_scorer_runs_where_the_package_is_not_installed(planted, fitted, tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert [int(word) for word in done.stdout.split()] == fitted.predict(planted.head(50)).tolist()
-
-
-class FakeDbt:
-    """What a Python model sees of dbt: ref and config.get."""
-
-    def __init__(self, tables, config):
-        self.tables, self.settings, self.config = tables, config, self
-
-    def ref(self, name):
-        return self.tables[name]
-
-    def get(self, name):
-        return self.settings.get(name)
-
-
-def run_models(spark, frame, segment_count="None", partitions=3):
-    """The four models in the order of their references, as frames by name."""
-    schema = (
-        "customer_id string, as_of_date date, recency_days int, frequency bigint, monetary decimal(18,2), "
-        "clv_12m_simple double"
-    )
-    day = dt.date(2024, 1, 1)
-    rows = [
-        (
-            r.customer_id,
-            day,
-            int(r.recency_days),
-            int(r.frequency),
-            Decimal(f"{r.monetary:.2f}"),
-            float(r.clv),
-        )
-        for r in frame.itertuples()
-    ]
-    rfm = spark.createDataFrame(rows, schema).repartition(partitions)
-    strategies = spark.createDataFrame(STRATEGIES.values.tolist(), list(STRATEGIES))
-    tables = {"customer_rfm": rfm, "segment_strategies": strategies, "gate_customer": None}  # waited for, not read
-    dbt = FakeDbt(tables, {"segment_count": segment_count})
-    for name in (
-        "ml_segment_selection",
-        "ml_segment_centroids",
-        "ml_customer_segments",
-        "ml_segment_validation",
-    ):
-        spec = importlib.util.spec_from_file_location(name, ROOT / "models" / "ml" / "segments" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        tables[name] = module.model(dbt, spark).cache()
-    return tables
-
-
-def test_models_find_the_planted_segments(spark, planted):
-    prospects = buyers([(400, 0, 0, 0)] * 60).assign(customer_id=[f"p{i}" for i in range(60)])
-    frame = pd.concat([planted, prospects], ignore_index=True)
-    tables = run_models(spark, frame)
-
-    scored = tables["ml_customer_segments"].toPandas().set_index("customer_id").loc[frame["customer_id"]]
-    expected = sg.KMeansSegmenter(5, STRATEGIES).fit(frame)
-    assert (scored["segment_id"].to_numpy() == expected.predict(frame)).all()
-    assert scored["distance"].to_numpy(float) == pytest.approx(expected.distance(frame), abs=1e-9, nan_ok=True)
-    assert tables["ml_customer_segments"].where("segment_id = 0 and distance is null").count() == 60
-    assert set(scored["as_of_date"]) == {dt.date(2024, 1, 1)}
-
-    selection = tables["ml_segment_selection"].toPandas().set_index("k")
-    assert selection["chosen"].to_dict() == {k: k == 5 for k in range(1, 11)}
-    assert tables["ml_segment_selection"].where("silhouette is null").count() == 1
-    assert tables["ml_segment_centroids"].where("recency_days is null and log_mean is null").count() == 1
-
-    validation = tables["ml_segment_validation"].toPandas().set_index("metric")
-    assert set(validation.index) == set(sg.FEATURES)
-    truth = frame.assign(segment=expected.predict(frame)).query("segment > 0")
-    for metric, row in validation.iterrows():
-        groups = [group[metric] for _, group in truth.groupby("segment")]
-        f_value, _ = stats.f_oneway(*groups)
-        assert row["f_value"] == pytest.approx(f_value, rel=1e-6)
-        assert row["significant"]
-        assert (row["segments"], row["customers"]) == (5, len(planted))
-
-
-def test_models_do_not_depend_on_partitions(spark, planted):
-    frame = planted.head(400)
-    first, second = run_models(spark, frame), run_models(spark, frame.iloc[::-1], partitions=7)
-    for name, key in (
-        ("ml_segment_selection", "k"),
-        ("ml_segment_centroids", "segment_id"),
-        ("ml_customer_segments", "customer_id"),
-        ("ml_segment_validation", "metric"),
-    ):
-        frames = [tables[name].orderBy(key).toPandas() for tables in (first, second)]
-        pd.testing.assert_frame_equal(*frames, check_exact=True)
-
-
-def test_models_with_a_fixed_segment_count(spark, planted):
-    tables = run_models(spark, planted.head(300), segment_count=3)
-    assert tables["ml_segment_centroids"].count() == 4
-    assert tables["ml_customer_segments"].select("segment_id").distinct().count() == 3
-
-
-@pytest.mark.parametrize(
-    ("rows", "counts"),
-    [
-        ([], (0, 1, 0, 0)),
-        ([(400, 0, 0, 0)], (0, 1, 1, 0)),
-        ([(5, 1, 10, 40)], (1, 2, 1, 4)),
-    ],
-)
-def test_models_with_nobody_or_one(spark, rows, counts):
-    tables = run_models(spark, buyers(rows))
-    names = ("ml_segment_selection", "ml_segment_centroids", "ml_customer_segments", "ml_segment_validation")
-    schemas = (sg.SELECTION_SCHEMA, sg.CENTROID_SCHEMA, sg.CUSTOMER_SCHEMA, sg.VALIDATION_SCHEMA)
-    assert tuple(tables[name].count() for name in names) == counts
-    for name, schema in zip(names, schemas, strict=True):
-        assert tables[name].schema.simpleString() == spark.createDataFrame([], schema).schema.simpleString()
-    assert tables["ml_segment_validation"].where("significant or f_value is not null").count() == 0
-
-
-def test_sample_is_bounded_and_keeps_its_members(spark):
-    def rfm(first, last):
-        day = dt.date(2024, 1, 1)
-        rows = [(f"c{i}", day, 1, 1 if i % 10 else 0, 5.0, 5.0) for i in range(first, last)]
-        schema = (
-            "customer_id string, as_of_date date, recency_days int, frequency int, monetary double, "
-            "clv_12m_simple double"
-        )
-        return spark.createDataFrame(rows, schema)
-
-    before = set(sg.buyer_sample(rfm(0, 1000), rows=200)["customer_id"])
-    after = set(sg.buyer_sample(rfm(20, 1020), rows=200)["customer_id"])
-    assert len(before) == len(after) == 200
-    assert not before & {f"c{i}" for i in range(0, 1000, 10)}
-    assert len(before & after) >= 180
-    # From everywhere, not the oldest ids.
-    assert 400 < np.mean([int(name[1:]) for name in before]) < 600

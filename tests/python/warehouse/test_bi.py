@@ -28,12 +28,10 @@ METRICS = {metric: (table, formula) for metric, table, formula, _ in rows_of_tab
 
 
 @pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
+def manifests(demo: harness.Demo) -> tuple[dict, dict]:
     """dbt's manifest and its semantic manifest."""
-    home = tmp_path_factory.mktemp("bi")
-    harness.run_dbt("parse", home=home)
     manifest, semantic = (
-        json.loads((home / "target" / name).read_text()) for name in ("manifest.json", "semantic_manifest.json")
+        json.loads((demo.home / "target" / name).read_text()) for name in ("manifest.json", "semantic_manifest.json")
     )
     return manifest, semantic
 
@@ -115,14 +113,14 @@ def frame(server: harness.Server, table: str, *columns: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def expected(demo, spark_cluster: harness.Server) -> dict[str, float]:
+def expected(demo, served: harness.Server) -> dict[str, float]:
     """Every metric by pandas, from staged rows; of the marts only which visit an event is in and who is profiled."""
     staged = "marketing_staging.stg_"
-    lines = frame(spark_cluster, staged + "shop__order_items", "order_id", "quantity", "unit_price")
+    lines = frame(served, staged + "shop__order_items", "order_id", "quantity", "unit_price")
     lines["gross"] = (lines["quantity"].astype(float) * lines["unit_price"].astype(float)).round(4)
     gross = lines.groupby("order_id")["gross"].sum()
     orders = frame(
-        spark_cluster, staged + "shop__orders",
+        served, staged + "shop__orders",
         "order_id", "customer_id", "is_unknown_customer", "status", "ordered_at", "discount_amount",
     )  # fmt: skip
     orders = orders[orders["status"] != "cancelled"].assign(gross=orders["order_id"].map(gross))
@@ -131,17 +129,17 @@ def expected(demo, spark_cluster: harness.Server) -> dict[str, float]:
     orders["ordered_at"] = pd.to_datetime(orders["ordered_at"])
     known = orders[orders["customer_id"].notna() & ~orders["is_unknown_customer"]]
 
-    shown = frame(spark_cluster, staged + "ads__impressions", "impression_id", "customer_id", "clicked_at", "cost")
+    shown = frame(served, staged + "ads__impressions", "impression_id", "customer_id", "clicked_at", "cost")
     clicks = shown[shown["clicked_at"].notna()].assign(clicked_at=lambda rows: pd.to_datetime(rows["clicked_at"]))
     led = known.merge(clicks, on="customer_id")
     since = led["ordered_at"] - led["clicked_at"]
     led = led[(since >= pd.Timedelta(0)) & (since < pd.Timedelta(days=7))].drop_duplicates("order_id")
     cost, ad_revenue = shown["cost"].astype(float).sum(), led["net"].sum()
 
-    visits = frame(spark_cluster, "marketing.fct_events", "session_id", "event_type")
+    visits = frame(served, "marketing.fct_events", "session_id", "event_type")
     bought = visits[visits["event_type"] == "purchase"]["session_id"].nunique()
 
-    profiled = frame(spark_cluster, "marketing.customer_rfm", "customer_id", "as_of_date")
+    profiled = frame(served, "marketing.customer_rfm", "customer_id", "as_of_date")
     as_of = pd.Timestamp(profiled["as_of_date"].iloc[0])
     known = known.assign(day=(known["ordered_at"] + pd.Timedelta(hours=8)).dt.normalize())  # Asia/Shanghai
     history = known[known["customer_id"].isin(profiled["customer_id"]) & (known["day"] <= as_of)]
@@ -165,7 +163,7 @@ def expected(demo, spark_cluster: harness.Server) -> dict[str, float]:
         "sessions": visits["session_id"].nunique(),
         "converting_sessions": bought,
         "session_conversion_rate": bought / visits["session_id"].nunique(),
-        "customers": len(frame(spark_cluster, staged + "crm__customers", "customer_id")),
+        "customers": len(frame(served, staged + "crm__customers", "customer_id")),
         "customers_with_an_order": buyers,
         "customers_with_two_orders": repeaters,
         "repeat_rate": repeaters / buyers,
@@ -175,19 +173,17 @@ def expected(demo, spark_cluster: harness.Server) -> dict[str, float]:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_is_what_pandas_says(
-    metric: str, expected: dict[str, float], manifests: tuple[dict, dict], spark_cluster: harness.Server
+    metric: str, expected: dict[str, float], manifests: tuple[dict, dict], served: harness.Server
 ) -> None:
     """By the formula on the page, which BI people copy, and by the semantic model, which their tools read."""
     table, formula = METRICS[metric]
     by_hand = f"(select {formula} from marketing.{table})"
     by_tool = by_semantic_model(manifests[1], metric)
-    found = spark_cluster.query(f"select cast({by_hand} as double), cast({by_tool} as double)")[0]
+    found = served.query(f"select cast({by_hand} as double), cast({by_tool} as double)")[0]
     assert expected[metric] > 0
     assert found == pytest.approx((expected[metric], expected[metric]), rel=1e-9)
 
 
-def test_the_example_on_the_page_runs_and_adds_up(
-    demo, expected: dict[str, float], spark_cluster: harness.Server
-) -> None:
+def test_the_example_on_the_page_runs_and_adds_up(demo, expected: dict[str, float], served: harness.Server) -> None:
     example = re.search(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1)
-    assert sum(float(row[2]) for row in spark_cluster.query(example)) == pytest.approx(expected["revenue"], rel=1e-9)
+    assert sum(float(row[2]) for row in served.query(example)) == pytest.approx(expected["revenue"], rel=1e-9)

@@ -38,10 +38,10 @@ def table(server: harness.Server, name: str, columns: str, where: str) -> pd.Dat
 
 
 @pytest.fixture(scope="module")
-def profiles(spark_cluster: harness.Server) -> dict[str, dict]:
+def profiles(served: harness.Server) -> dict[str, dict]:
     """What the 360 says of fifty customers, with and without orders, the same ones in every run."""
-    names = [column[0] for column in spark_cluster.query("describe marketing.customer_360")]
-    rows = spark_cluster.query(
+    names = [column[0] for column in served.query("describe marketing.customer_360")]
+    rows = served.query(
         " union all ".join(
             f"(select * from marketing.customer_360 where {kind} order by md5(customer_id) limit {customers})"
             for kind, customers in SAMPLE.items()
@@ -51,34 +51,34 @@ def profiles(spark_cluster: harness.Server) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="module")
-def facts(profiles, spark_cluster: harness.Server) -> dict[str, pd.DataFrame]:
+def facts(profiles, served: harness.Server) -> dict[str, pd.DataFrame]:
     """The sample's rows of each kind, with ``days_ago``, and local time where there is an instant."""
     sample = "customer_id in ({})".format(", ".join(f"'{key}'" for key in profiles))
-    as_of = pd.Timestamp(spark_cluster.query("select max(as_of_date) from marketing.customer_rfm")[0][0])
+    as_of = pd.Timestamp(served.query("select max(as_of_date) from marketing.customer_rfm")[0][0])
     found = {
         "orders": table(
-            spark_cluster, "marketing.fct_orders",
+            served, "marketing.fct_orders",
             "order_id, customer_id, channel, status, ordered_at, order_date, net_amount, discount_amount, store_id",
             f"not is_cancelled and {sample}",
         ),
         "events": table(
-            spark_cluster, "marketing.fct_events",
+            served, "marketing.fct_events",
             "customer_id, event_type, product_id, category, device_type, occurred_at, event_date, session_id", sample,
         ),
         "sessions": table(
-            spark_cluster, "marketing.fct_sessions",
+            served, "marketing.fct_sessions",
             "customer_id, session_date, device_type, converted, carts, started_at, ended_at", sample,
         ),
         "impressions": table(
-            spark_cluster, "marketing.fct_ad_impressions",
+            served, "marketing.fct_ad_impressions",
             "customer_id, channel, device_type, shown_date, is_clicked, is_converted, cost, revenue", sample,
         ),
         "tickets": table(
-            spark_cluster, "marketing_staging.stg_crm__service_tickets",
+            served, "marketing_staging.stg_crm__service_tickets",
             "customer_id, topic, opened_at, closed_at, satisfaction, is_filled_satisfaction", sample,
         ),
         "positions": table(
-            spark_cluster, "marketing_staging.stg_app__events",
+            served, "marketing_staging.stg_app__events",
             "customer_id, occurred_at, latitude, longitude", f"latitude is not null and {sample}",
         ),
     }  # fmt: skip
@@ -89,14 +89,14 @@ def facts(profiles, spark_cluster: harness.Server) -> dict[str, pd.DataFrame]:
         found[rows]["day"] = local.dt.tz_localize(None).dt.normalize()
     found["sessions"]["day"] = pd.to_datetime(found["sessions"]["session_date"])
     found["impressions"]["day"] = pd.to_datetime(found["impressions"]["shown_date"])
-    products = table(spark_cluster, "marketing.dim_products", "product_id, category, brand, list_price", "true")
+    products = table(served, "marketing.dim_products", "product_id, category, brand, list_price", "true")
     cheaper = products.groupby("category")["list_price"].rank(method="min") - 1
     others = products.groupby("category")["list_price"].transform("count") - 1
     products["price_band"] = (3 * cheaper / others.clip(1)).map(
         lambda third: None if pd.isna(third) else ("budget", "mid", "premium", "premium")[int(third)]
     )
     lines = table(
-        spark_cluster, "marketing.fct_order_items", "order_id, product_id, quantity, net_amount",
+        served, "marketing.fct_order_items", "order_id, product_id, quantity, net_amount",
         f"order_id in (select order_id from marketing.fct_orders where {sample})",
     )  # fmt: skip
     orders = found["orders"][["order_id", "customer_id", "day"]]
@@ -106,7 +106,7 @@ def facts(profiles, spark_cluster: harness.Server) -> dict[str, pd.DataFrame]:
         assert (rows["days_ago"] >= 0).all()  # nothing of the demo is after its as-of date
     found["products"] = products
     found["regions"] = table(
-        spark_cluster, "marketing_staging.stg_geo__regions", "city, latitude, longitude", "true"
+        served, "marketing_staging.stg_geo__regions", "city, latitude, longitude", "true"
     )  # fmt: skip
     return found
 
@@ -273,15 +273,15 @@ def test_pandas_computes_the_same_attributes(demo, profiles, facts) -> None:
     assert idle == set()
 
 
-def test_scores_and_value_groups_of_all_customers(demo, spark_cluster: harness.Server) -> None:
+def test_scores_and_value_groups_of_all_customers(demo, served: harness.Server) -> None:
     found = table(
-        spark_cluster, "marketing.customer_rfm",
+        served, "marketing.customer_rfm",
         "customer_id, recency_days, frequency, monetary, r_score, f_score, m_score, value_group, value_group_zh",
         "true",
     ).set_index("customer_id").sort_index()  # fmt: skip
-    orders = table(spark_cluster, "marketing.fct_orders", "customer_id, order_date, net_amount", "not is_cancelled")
+    orders = table(served, "marketing.fct_orders", "customer_id, order_date, net_amount", "not is_cancelled")
     orders = orders[orders["customer_id"].isin(found.index)]
-    as_of = pd.Timestamp(spark_cluster.query("select max(as_of_date) from marketing.customer_rfm")[0][0])
+    as_of = pd.Timestamp(served.query("select max(as_of_date) from marketing.customer_rfm")[0][0])
     orders["days"] = (as_of - pd.to_datetime(orders["order_date"])).dt.days
     by_customer = orders.groupby("customer_id")
     rfm = pd.DataFrame(
@@ -308,7 +308,7 @@ def test_scores_and_value_groups_of_all_customers(demo, spark_cluster: harness.S
     assert found["value_group"].nunique() > 5  # the rarest groups are a handful of people
 
 
-def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, spark_cluster: harness.Server) -> None:
+def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, served: harness.Server) -> None:
     by_product = facts["products"].set_index("product_id")
 
     def tags_of(kind: str, product_id: str | None, named: str | None) -> list[str]:
@@ -332,14 +332,14 @@ def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, spark_cluster: harne
         select 'topic', null, topic, count(*) from marketing_staging.stg_crm__service_tickets
         join consenting on customer_id = id where topic is not null group by all"""
     totals, records = {}, 0
-    for kind, product_id, named, count in spark_cluster.query(everybody):
+    for kind, product_id, named, count in served.query(everybody):
         records += count
         for tag in tags_of(kind, product_id, named):
             totals[tag] = totals.get(tag, 0) + count
 
     found: dict[str, list] = {}
     keys = ", ".join(f"'{key}'" for key in profiles)
-    for customer_id, *row in spark_cluster.query(
+    for customer_id, *row in served.query(
         f"select customer_id, tag, occurrences, weight from marketing.customer_tags where customer_id in ({keys}) "
         "order by customer_id, tag_rank"
     ):
@@ -376,8 +376,8 @@ def test_tags_are_weighted_by_tf_idf(demo, profiles, facts, spark_cluster: harne
     }
 
 
-def test_the_region_is_where_the_customer_lives(demo, facts, spark_cluster: harness.Server) -> None:
-    rows = spark_cluster.query(
+def test_the_region_is_where_the_customer_lives(demo, facts, served: harness.Server) -> None:
+    rows = served.query(
         "select home_latitude, home_longitude, region from marketing.customer_behaviour "
         "join demo_truth.customer_truth using (customer_id) where region is not null"
     )
@@ -390,9 +390,9 @@ def test_the_region_is_where_the_customer_lives(demo, facts, spark_cluster: harn
     assert len(rows) > 4000 and right / len(rows) > 0.99
 
 
-def test_the_heaviest_brand_is_of_the_planted_taste(demo, spark_cluster: harness.Server) -> None:
+def test_the_heaviest_brand_is_of_the_planted_taste(demo, served: harness.Server) -> None:
     """The products of a taste group share a brand; one brand in six would be of the right group by chance."""
-    ((customers, right),) = spark_cluster.query(
+    ((customers, right),) = served.query(
         """with brands as (select distinct lower(brand) as brand, taste_group from demo_truth.product_truth),
         heaviest as (
             select customer_id, max_by(taste_group, weight) as taste_group, sum(occurrences) as records
@@ -404,19 +404,19 @@ def test_the_heaviest_brand_is_of_the_planted_taste(demo, spark_cluster: harness
     assert customers > 2000 and right / customers > 0.95
 
 
-def test_the_table_has_the_columns_of_the_catalogue(demo, spark_cluster: harness.Server) -> None:
-    columns = [(name, kind) for name, kind, _ in spark_cluster.query("describe marketing.customer_360")]
+def test_the_table_has_the_columns_of_the_catalogue(demo, served: harness.Server) -> None:
+    columns = [(name, kind) for name, kind, _ in served.query("describe marketing.customer_360")]
     attributes = catalogue.read(harness.ROOT / catalogue.SEED)
     assert columns == [("customer_id", "string"), *((a["attribute"], a["data_type"]) for a in attributes)]
 
 
-def test_only_customers_who_agreed_have_a_profile(demo, spark_cluster: harness.Server) -> None:
-    agreed, refused = spark_cluster.query(
+def test_only_customers_who_agreed_have_a_profile(demo, served: harness.Server) -> None:
+    agreed, refused = served.query(
         "select count_if(can_profile), count_if(not can_profile) from marketing.dim_customers"
     )[0]
     assert agreed and refused
     for mart in ("customer_360", "customer_behaviour", "customer_rfm", "customer_tags"):
-        customers, known = spark_cluster.query(
+        customers, known = served.query(
             f"select count(distinct customer_id), count(distinct if(can_profile, customer_id, null)) "
             f"from marketing.{mart} left join marketing.dim_customers using (customer_id)"
         )[0]
@@ -424,22 +424,22 @@ def test_only_customers_who_agreed_have_a_profile(demo, spark_cluster: harness.S
         assert customers == agreed or mart == "customer_tags"  # who left no record has no tag
 
 
-def test_coverage_is_what_is_filled(demo, spark_cluster: harness.Server) -> None:
-    rows = dict(spark_cluster.query("select attribute, filled from marketing.attribute_coverage"))
+def test_coverage_is_what_is_filled(demo, served: harness.Server) -> None:
+    rows = dict(served.query("select attribute, filled from marketing.attribute_coverage"))
     assert set(rows) == {a["attribute"] for a in catalogue.read(harness.ROOT / catalogue.SEED)}
     some = ["gender", "orders_7d", "order_interval_days", "preferred_device"]
-    counted = spark_cluster.query(f"select {', '.join(f'count({a})' for a in some)} from marketing.customer_360")[0]
+    counted = served.query(f"select {', '.join(f'count({a})' for a in some)} from marketing.customer_360")[0]
     assert tuple(rows[a] for a in some) == counted
-    lists = spark_cluster.query("select count_if(size(top_brands) > 0) from marketing.customer_360")[0][0]
+    lists = served.query("select count_if(size(top_brands) > 0) from marketing.customer_360")[0][0]
     assert rows["top_brands"] == lists
-    mean = spark_cluster.query("select avg(coverage), max(mean_coverage) from marketing.attribute_coverage")[0]
+    mean = served.query("select avg(coverage), max(mean_coverage) from marketing.attribute_coverage")[0]
     assert mean[0] == pytest.approx(mean[1]) and mean[1] >= 0.95
 
 
-def test_no_attribute_is_more_personal_than_the_catalogue_says(demo, spark_cluster: harness.Server) -> None:
+def test_no_attribute_is_more_personal_than_the_catalogue_says(demo, served: harness.Server) -> None:
     """Raw columns that reach an attribute as they are make it as personal as they are."""
     levels = {a["attribute"]: a["level"] for a in catalogue.read(harness.ROOT / catalogue.SEED)}
-    found = spark_cluster.query(
+    found = served.query(
         "select column_name, level from marketing_quality.pii_inventory "
         "where relation = 'customer_360' and treatment = 'none' and column_name <> 'customer_id'"
     )
@@ -447,13 +447,13 @@ def test_no_attribute_is_more_personal_than_the_catalogue_says(demo, spark_clust
     assert [(name, level) for name, level in found if level > levels[name]] == []
 
 
-def test_the_scorecard_has_the_goal_and_the_coverage_of_each_attribute(demo, spark_cluster: harness.Server) -> None:
-    assert spark_cluster.query(
+def test_the_scorecard_has_the_goal_and_the_coverage_of_each_attribute(demo, served: harness.Server) -> None:
+    assert served.query(
         "select success, severity from marketing_quality.quality_scorecard "
         "where relation = 'attribute_coverage' and kwargs like '%mean_coverage%'"
     ) == [(True, "warning")]
-    coverage = dict(spark_cluster.query("select attribute, coverage from marketing.attribute_coverage"))
-    scored = spark_cluster.query(
+    coverage = dict(served.query("select attribute, coverage from marketing.attribute_coverage"))
+    scored = served.query(
         "select column_name, score, success, element_count - unexpected_count, element_count, message "
         "from marketing_quality.quality_scorecard where relation = 'customer_360' and severity = 'info'"
     )

@@ -243,14 +243,14 @@ def as_markdown(findings: list[Finding]) -> str:
 
 
 @pytest.fixture(scope="module")
-def findings(spark_cluster: harness.Server) -> list[Finding]:
-    found = measure(spark_cluster.query)
+def findings(served: harness.Server) -> list[Finding]:
+    found = measure(served.query)
     print("\n" + as_markdown(found))
     return found
 
 
-def test_every_kind_of_defect_is_looked_for(spark_cluster: harness.Server, findings: list[Finding]) -> None:
-    rates = spark_cluster.query("select table_name, kind from demo_truth.dirt_rates")
+def test_every_kind_of_defect_is_looked_for(served: harness.Server, findings: list[Finding]) -> None:
+    rates = served.query("select table_name, kind from demo_truth.dirt_rates")
     assert {(f.table, f.kind) for f in findings} == set(rates) and len(rates) > 50
 
 

@@ -1,7 +1,4 @@
-"""Fifty customers of the demo ask to be erased; the next build leaves no trace of them but the audit's hash.
-
-Runs last: it changes the warehouse that the other tests share.
-"""
+"""Fifty customers of the demo ask to be erased; the next build leaves no trace of them but the audit's hash."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ import pytest
 
 import harness
 
+pytestmark = pytest.mark.changes_the_warehouse
+
 ERASED = 50
 OWN_IDS = ERASED - 2
 # Every layer that is computed from staging is scrubbed at the start of a run, whatever is selected.
@@ -18,9 +17,9 @@ SELECTED = ("path:models/staging", "path:models/vault", "erasure_requests", "era
 
 
 @pytest.fixture(scope="module")
-def erased(demo, spark_cluster: harness.Server) -> dict[str, tuple]:
+def erased(demo, served: harness.Server) -> dict[str, tuple]:
     """Phone and e-mail by customer id, of customers who are everywhere, and whose erasure a build has carried out."""
-    rows = spark_cluster.query(
+    rows = served.query(
         f"""select c.customer_id, max(c.phone), max(c.email)
         from raw.crm_customers c
         join marketing.customer_segments s on c.customer_id = s.customer_id
@@ -32,13 +31,13 @@ def erased(demo, spark_cluster: harness.Server) -> dict[str, tuple]:
     )
     assert len(rows) == ERASED
     # One carries the number of a request that was fulfilled before, for somebody else; one has none.
-    used = spark_cluster.query("select min(request_id) from marketing_quality.erasure_audit where verified")[0][0]
+    used = served.query("select min(request_id) from marketing_quality.erasure_audit where verified")[0][0]
     ids = [f"'test-{n}'" for n in range(OWN_IDS)] + [f"'{used}'", "null"]
     values = ", ".join(f"({id_}, '{row[0]}', '2025-06-30 12:00:00')" for id_, row in zip(ids, rows, strict=True))
-    spark_cluster.query(f"insert into raw.crm_erasure_requests values {values}")
+    served.query(f"insert into raw.crm_erasure_requests values {values}")
     harness.run_dbt(
         "build", "--target", "thrift", "--select", *SELECTED, "--exclude-resource-type", "unit_test",
-        home=demo.home, **spark_cluster.environment,
+        home=demo.home, **served.environment,
     )  # fmt: skip
     return {customer: (phone, email) for customer, phone, email in rows}
 
@@ -56,16 +55,16 @@ def test_no_file_of_the_warehouse_knows_the_customer(demo, erased: dict) -> None
     assert harness.found_in(harness.stored_bytes(raw), secrets) == secrets, "the search finds what is there"
 
 
-def test_published_views_lose_the_customer_and_nobody_else(erased: dict, spark_cluster: harness.Server) -> None:
+def test_published_views_lose_the_customer_and_nobody_else(erased: dict, served: harness.Server) -> None:
     for table in ("dim_customers", "fct_orders", "fct_events", "customer_rfm", "customer_tags", "customer_segments"):
-        ours, others = spark_cluster.query(
+        ours, others = served.query(
             f"select count_if(customer_id in {tuple(erased)}), count(distinct customer_id) from marketing.{table}"
         )[0]
         assert ours == 0 and others > 3_000, table
 
 
-def test_the_audit_proves_it(demo, erased: dict, spark_cluster: harness.Server) -> None:
-    audit = spark_cluster.query(
+def test_the_audit_proves_it(demo, erased: dict, served: harness.Server) -> None:
+    audit = served.query(
         "select request_id, customer_hash, tables_touched, rows_removed, rows_left, verified "
         "from marketing_quality.erasure_audit where request_id like 'test-%'"
     )
@@ -81,12 +80,12 @@ def test_the_audit_proves_it(demo, erased: dict, spark_cluster: harness.Server) 
     }  # fmt: skip
 
 
-def test_rows_of_the_customer_are_counted_as_withheld_and_nothing_is_lost(spark_cluster: harness.Server) -> None:
-    lost = spark_cluster.query(
+def test_rows_of_the_customer_are_counted_as_withheld_and_nothing_is_lost(served: harness.Server) -> None:
+    lost = served.query(
         "select raw_table from marketing_quality.staging_row_counts "
         "where raw_rows <> staged_rows + rejected_rows + duplicate_rows"
     )
-    withheld = spark_cluster.query(
+    withheld = served.query(
         "select distinct reject_reason, raw_row from marketing_staging.stg_shop__orders__rejected "
         "where reject_reason like 'withheld%'"
     )
