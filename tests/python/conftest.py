@@ -21,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--engine", default="local", choices=("local", "connect", "thrift"),
         help="where the adapter's tests run; one process can hold one kind of Spark session",
     )  # fmt: skip
+    parser.addoption(
+        "--demo", type=Path,
+        help="folder in which the layer warehouse keeps its built demo and finds it again: no build each time; "
+        "remove it when a model has changed",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

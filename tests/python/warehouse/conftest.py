@@ -18,9 +18,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> harness.Demo:
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Demo:
     """The default demo, generated and built as ``make build`` does, on the target local."""
-    return harness.build_demo(tmp_path_factory.mktemp("demo"), CUSTOMERS)
+    kept = request.config.getoption("--demo")
+    return harness.build_demo(kept.absolute() if kept else tmp_path_factory.mktemp("demo"), CUSTOMERS)
 
 
 @pytest.fixture(scope="session")
