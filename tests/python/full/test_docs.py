@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import harness
 
 
-def described_nodes(manifest: dict) -> list[dict]:
-    """Models, seeds and source tables of the project."""
-    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
-    return [node for node in nodes if node["resource_type"] in ("model", "seed", "source")]
-
-
-def test_the_site_shows_the_columns_that_there_are(manifest: dict, spark_cluster: harness.Server, tmp_path) -> None:
+def test_the_site_shows_the_columns_that_there_are(spark_cluster: harness.Server, tmp_path: Path) -> None:
     """dbt docs generate: what is described is what the tables have, in every layer."""
     harness.run_dbt("docs", "generate", "--target", "connect", home=tmp_path, **spark_cluster.environment)
     assert (tmp_path / "target" / "index.html").is_file()
-    catalog = json.loads((tmp_path / "target" / "catalog.json").read_text())
+    target = tmp_path / "target"
+    manifest, catalog = (json.loads((target / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
     tables = {**catalog["nodes"], **catalog["sources"]}
-    for node in described_nodes(manifest):
+    described = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    for node in (node for node in described if node["resource_type"] in ("model", "seed", "source")):
         if node["config"].get("materialized") == "ephemeral":
             continue  # is in no database
         required = {name for name, c in node["columns"].items() if not c["config"]["meta"].get("optional")}
