@@ -18,10 +18,10 @@ start=$$SECONDS; while sleep 10; do \
 done & ticker=$$!; trap "kill $$ticker" EXIT; $(1)
 endef
 
-.PHONY: help install build test lint serve quality docs bench lock clean
+.PHONY: help install build test test-all lint serve quality docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 	@echo "  MARKETING_HOME=$(MARKETING_HOME) holds the embedded warehouse"
 
 install: $(VENV)/.installed ## create the environment from the lock file
@@ -39,8 +39,12 @@ $(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml
 build: install ## build the warehouse: keys and demo data if there are none yet, then dbt build
 	@$(BIN)/python -m precision_marketing.build --customers $(CUSTOMERS)
 
-test: install ## run every test
-	@$(BIN)/python -m pytest
+test: install ## run the tests of a change: unit, Spark, and the built demo (20 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2
+	@$(BIN)/python -m pytest tests/python/spark tests/python/warehouse
+
+test-all: test ## run every test: also engines, clusters, real data, kills (an hour)
+	@$(BIN)/python -m pytest tests/python/full
 
 lint: install ## check the style of Python and SQL
 	@$(BIN)/ruff check src tests/python benchmarks
