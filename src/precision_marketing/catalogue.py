@@ -98,16 +98,8 @@ def yaml(attributes: Iterable[Attribute]) -> str:
         '    description: "One row per customer who may be profiled, with the attributes of `tag_catalogue`."',
         "    config:",
         "      contract: {enforced: true}",
-        "    data_tests:",
-        "      - primary_key:",
-        "          arguments: {columns: [customer_id]}",
         "    columns:",
-        "      - name: customer_id",
-        "        data_type: string",
-        '        description: "The customer."',
-        "        data_tests:",
-        "          - relationships:",
-        "              arguments: {to: ref('dim_customers'), field: customer_id}",
+        '      - {name: customer_id, data_type: string, description: "The customer."}',
     ]
     lines += [_column(attribute, with_meta=True) for attribute in attributes]
     for facts, model in AGGREGATED.items():

@@ -40,6 +40,7 @@ TREATMENTS = ("mask", "hash", "encrypt", "generalise", "aggregate")
 # The source of what the project's own hooks write: keys of runs and requests.
 HOOKS = "hooks"
 VERSION = re.compile(r"__v\d{14}[0-9a-f]{4}$")  # of a model, see macros/publishing
+LEVELS = ("L1", "L2", "L3", "L4")
 SENSITIVE = ("L3", "L4")
 LAYERS = {"staging": "staging", "vault": "vault", "marts": "mart", "ml": "ml", "quality": "quality"}
 LONGEST_END = 4  # characters of a value that a mask may show at either end
@@ -492,7 +493,12 @@ class Project:
             raw = (node["name"], name)
             if raw not in self.register:
                 raise LineageError(f"column {name} is not in seeds/pii_register.csv")
-            columns[name] = NOTHING if self.register[raw]["level"] == "L1" else Value({(raw, frozenset()): ()})
+            level = self.register[raw]["level"]
+            if level not in LEVELS:
+                raise LineageError(
+                    f"column {name} has level {level} in seeds/pii_register.csv, none of {', '.join(LEVELS)}"
+                )
+            columns[name] = NOTHING if level == "L1" else Value({(raw, frozenset()): ()})
         return columns
 
     def _python_model(self, node: Mapping[str, Any], parents: Mapping[str, Columns]) -> Columns:

@@ -53,6 +53,8 @@ VALID = {
     "goal_gaps": """
         goal: concat('goal ', id)
         metric: 'orders'
+        period_start_date: date '2024-05-01'
+        direction: 'at_least'
         target: 100D
         actual: 90D
         gap: -10D

@@ -255,6 +255,13 @@ def test_a_raw_column_that_nobody_registered_is_an_error():
         lineage.inventory(project({}), [row for row in REGISTER if row["column_name"] != "phone"])
 
 
+def test_a_level_that_there_is_not_is_an_error():
+    """It would count as neither personal nor harmless."""
+    register = [row | {"level": "l3"} if row["column_name"] == "phone" else row for row in REGISTER]
+    with pytest.raises(lineage.LineageError, match=r"^people: column phone has level l3 .*, none of L1, L2, L3, L4"):
+        lineage.inventory(project({}), register)
+
+
 @pytest.mark.parametrize("own", ["build.mart", "build.mart__v20250630120000ab12"])
 def test_an_incremental_model_may_read_itself(own):
     sql = f"select phone from raw.people union all select phone from {own}"

@@ -4,6 +4,8 @@ Which gate guards what is read from dbt's manifest. A gate (models/quality/gate_
 reads and, for staging, everything of the same source, since the tables of a source arrive and fail together.
 What a gate itself is built on, such as a mart beside the one it reads, comes before that gate. The vault is made beside
 staging, of the same raw rows, and nobody computes from it.
+
+No rule is checked twice either: what a suite can say of a relation that a gate reads is said there, by no dbt test.
 """
 
 import json
@@ -83,6 +85,68 @@ def ungated(manifest):
     )
 
 
+def suite(relation):
+    return json.loads((PROJECT / "expectations" / f"{relation}.json").read_text())
+
+
+def gated_relations(manifest):
+    """Names of what gates read, once per gate."""
+    gates = [n for n in manifest["nodes"].values() if n["resource_type"] == "model" and n["name"].startswith("gate_")]
+    return [manifest["nodes"][uid]["name"] for gate in gates for uid in parents(gate)]
+
+
+def columns_of(entry):
+    kwargs = entry["kwargs"]
+    return (kwargs["column"],) if "column" in kwargs else tuple(kwargs.get("column_list", ()))
+
+
+# A list of cities need not know their provinces.
+OPTIONAL_PARTS_OF_KEYS = {("stg_geo__regions", "province")}
+
+
+def unchecked_keys(manifest, suite=suite):
+    """Gated relations, rejected rows aside, whose key is not checked once by critical expectations; sorted.
+
+    One says that the key in the suite's meta is unique, and one of each of its columns that it is never null.
+    """
+    found = []
+    for name in gated_relations(manifest):
+        if name.endswith("__rejected"):
+            continue
+        content = suite(name)
+        critical = [
+            (entry["type"], columns_of(entry))
+            for entry in content["expectations"]
+            if entry["severity"] == "critical" and "mostly" not in entry["kwargs"]
+        ]
+        key = tuple(content["meta"]["key"])
+        unique = "expect_column_values_to_be_unique" if len(key) == 1 else "expect_compound_columns_to_be_unique"
+        given = [(column,) for column in key if (name, column) not in OPTIONAL_PARTS_OF_KEYS]
+        needed = [(unique, key), *(("expect_column_values_to_not_be_null", column) for column in given)]
+        if any(critical.count(expectation) != 1 for expectation in needed):
+            found.append(name)
+    return sorted(found)
+
+
+# What a suite says as well, in the same pass as everything else about its relation.
+SUITES_SAY = ("not_null", "unique", "primary_key", "accepted_values")
+
+
+def said_twice(manifest, suite=suite):
+    """Rules on gated relations that are in a dbt test, twice in a suite or in two gates; sorted."""
+    nodes = manifest["nodes"]
+    gated = gated_relations(manifest)
+    found = [f"{name} is read by two gates" for name in set(gated) if gated.count(name) > 1]
+    for test in nodes.values():
+        kind = (test.get("test_metadata") or {}).get("name")
+        if kind in SUITES_SAY and test["attached_node"].rpartition(".")[2] in gated:
+            found.append(f"{test['attached_node'].rpartition('.')[2]} has a dbt test {kind}")
+    for name in set(gated):
+        rules = [(e["type"], columns_of(e), e["kwargs"].get("condition")) for e in suite(name)["expectations"]]
+        found += [f"{name} has {rule[0]} twice" for n, rule in enumerate(rules) if rule in rules[:n]]
+    return sorted(found)
+
+
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     target = tmp_path_factory.mktemp("target")
@@ -138,6 +202,67 @@ def test_a_gate_reads_every_staging_relation_and_published_mart(manifest):
         "model.precision_marketing.fct_orders"
     )
     assert ungated(changed) == ["fct_orders"]
+
+
+def test_the_key_of_every_gated_relation_is_checked_once(manifest):
+    assert unchecked_keys(manifest) == []
+
+
+def test_no_rule_is_checked_twice(manifest):
+    assert said_twice(manifest) == []
+
+
+def changed_suite(position, **changes):
+    """Of fct_orders: the expectation at a position (0 the key not null, 1 the key unique) changed, or left out."""
+
+    def changed(relation):
+        content = suite(relation)
+        if relation == "fct_orders":
+            entry = content["expectations"].pop(position)
+            content["expectations"] += [entry | changes] if changes else []
+        return content
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "position, changes",
+    [
+        (0, {}),
+        (1, {}),
+        (0, {"severity": "warning"}),
+        (1, {"severity": "warning"}),
+        (0, {"kwargs": {"column": "status"}}),
+    ],
+)
+def test_lint_finds_a_key_that_nobody_checks(manifest, position, changes):
+    assert unchecked_keys(manifest, changed_suite(position, **changes)) == ["fct_orders"]
+
+
+def test_lint_finds_a_rule_in_two_places(manifest):
+    changed = json.loads(json.dumps(manifest))
+    orders = "model.precision_marketing.fct_orders"
+    changed["nodes"]["test.p.x"] = {
+        "resource_type": "test",
+        "name": "x",
+        "attached_node": orders,
+        "test_metadata": {"name": "primary_key"},
+        "depends_on": {"nodes": [orders]},
+    }
+    changed["nodes"]["model.precision_marketing.gate_ml"]["depends_on"]["nodes"].append(
+        "model.precision_marketing.dim_dates"
+    )
+
+    def twice(relation):
+        content = suite(relation)
+        content["expectations"] += content["expectations"][:1] if relation == "dim_stores" else []
+        return content
+
+    assert said_twice(changed, twice) == [
+        "dim_dates is read by two gates",
+        "dim_stores has expect_column_values_to_not_be_null twice",
+        "fct_orders has a dbt test primary_key",
+    ]
 
 
 def test_a_gate_names_each_relation_as_it_is(manifest):

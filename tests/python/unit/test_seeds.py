@@ -1,0 +1,76 @@
+"""The seeds are files of this project: what they may say is checked without a warehouse.
+
+dbt tests only what would go wrong in silence in somebody's clone. The rest shows in the suites of the marts that are
+made of a seed: a goal twice is a goal of `goal_gaps` twice.
+"""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+import harness
+
+KEYS = {
+    "funnel_steps": ("funnel", "step"),
+    "goals": ("goal",),
+    "pii_register": ("table_name", "column_name"),
+    "rfm_value_groups": ("recent", "frequent", "valuable"),
+    "segment_strategies": ("segment_id",),
+    "spellings": ("field", "spelling"),
+    "tag_catalogue": ("attribute",),
+    "value_targets": ("metric",),
+}
+VALUES = {
+    ("funnel_steps", "funnel"): {"behaviour", "advertising"},
+    ("goals", "direction"): {"at_least", "at_most"},
+    ("goals", "metric"): {
+        "net_revenue", "orders", "new_customers", "roi", "acquisition_cost", "ctr", "conversion_rate",
+    },
+    ("pii_register", "level"): {"L1", "L2", "L3", "L4"},
+    ("tag_catalogue", "level"): {"L1", "L2"},
+    ("tag_catalogue", "type"): {"static", "dynamic", "predicted"},
+    ("value_targets", "comparison"): {"at_least", "above", "at_most"},
+    ("value_targets", "level"): {"process", "effect", "business"},
+}  # fmt: skip
+GIVEN = {
+    "funnel_steps": ("step_rank",),
+    "goals": ("period_days", "target", "reason"),
+    "rfm_value_groups": ("value_group", "value_group_zh"),
+    "segment_strategies": ("segment_name", "segment_name_zh", "recency", "frequency", "monetary", "strategy"),
+    "spellings": ("standard",),
+    "value_targets": ("target", "unit", "reason"),
+}
+
+
+def rows_of(seed: str) -> list[dict[str, str]]:
+    with open(harness.ROOT / "seeds" / f"{seed}.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_seed_is_checked() -> None:
+    assert KEYS.keys() == {path.stem for path in harness.ROOT.glob("seeds/*.csv")}
+
+
+@pytest.mark.parametrize("seed, key", KEYS.items())
+def test_keys_are_given_and_unique(seed: str, key: tuple[str, ...]) -> None:
+    keys = [tuple(row[column] for column in key) for row in rows_of(seed)]
+    assert keys and all(map(all, keys))
+    assert len(set(keys)) == len(keys)
+
+
+def test_names_of_segments_are_unique() -> None:
+    names = [row["segment_name"] for row in rows_of("segment_strategies")]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("subject, values", VALUES.items(), ids=str)
+def test_values_are_known(subject: tuple[str, str], values: set[str]) -> None:
+    seed, column = subject
+    assert {row[column] for row in rows_of(seed)} <= values
+
+
+@pytest.mark.parametrize("seed, columns", GIVEN.items())
+def test_what_is_needed_is_given(seed: str, columns: tuple[str, ...]) -> None:
+    assert [row for row in rows_of(seed) if not all(row[column].strip() for column in columns)] == []
