@@ -188,7 +188,8 @@ def keep_release_pool() -> None:
     """
     from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
 
-    ExecutePlanResponseReattachableIterator.shutdown = classmethod(lambda cls: None)
+    iterator: Any = ExecutePlanResponseReattachableIterator
+    iterator.shutdown = classmethod(lambda cls: None)
 
 
 def _classic_session(parameters: Mapping[str, str]) -> SparkSession:
@@ -200,7 +201,8 @@ def _classic_session(parameters: Mapping[str, str]) -> SparkSession:
             root = _start_spark(parameters)
     session = root.newSession()
     # What asks for "the" session in this thread, such as pandas on Spark, means this one.
-    root._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(session._jsparkSession)
+    jvm: Any = root._jvm
+    jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(session._jsparkSession)
     # Under the FAIR scheduler, jobs share the cores by pool: one a dbt thread.
     root.sparkContext.setLocalProperty("spark.scheduler.pool", threading.current_thread().name)
     return session
@@ -514,7 +516,7 @@ def cancel_everything() -> None:
     """
 
     def until_released() -> None:
-        told = set()
+        told: set[int] = set()
         while _open:
             for thread in set(_running) - told:
                 told.add(thread)
@@ -533,22 +535,26 @@ def register() -> None:
     """Teach dbt-spark, in this process, what this module adds. Calling it again does nothing."""
     from dbt.adapters.base import PythonJobHelper
     from dbt.adapters.spark import SparkAdapter
-    from dbt.adapters.spark import session as spark_session
+    from dbt.adapters.spark import session as session_module
     from dbt.adapters.spark.connections import PyhiveConnectionWrapper, SparkConnectionWrapper
 
+    # Of these, members are replaced.
+    spark_session: Any = session_module
+    adapter: Any = SparkAdapter
+    thrift_connection: Any = PyhiveConnectionWrapper
     if spark_session.SessionConnectionWrapper is SessionHandle:
         return
     SparkConnectionWrapper.register(SessionHandle)
     spark_session.SessionConnectionWrapper = SessionHandle
 
-    helpers = SparkAdapter.python_submission_helpers.fget
-    default = SparkAdapter.default_python_submission_method.fget
-    cancel = SparkAdapter.cancel_open_connections
+    helpers = adapter.python_submission_helpers.fget
+    default = adapter.default_python_submission_method.fget
+    cancel = adapter.cancel_open_connections
     job = type("SessionPythonJob", (SessionPythonJob, PythonJobHelper), {})
 
-    SparkAdapter.python_submission_helpers = property(lambda self: {**helpers(self), "session": job})
+    adapter.python_submission_helpers = property(lambda self: {**helpers(self), "session": job})
     # A profile that names a Databricks cluster keeps dbt-spark's own default.
-    SparkAdapter.default_python_submission_method = property(
+    adapter.default_python_submission_method = property(
         lambda self: default(self) if self.config.credentials.cluster else "session"
     )
 
@@ -556,7 +562,7 @@ def register() -> None:
         cancel_everything()
         return cancel(self)
 
-    SparkAdapter.cancel_open_connections = cancel_open_connections
+    adapter.cancel_open_connections = cancel_open_connections
 
     close = PyhiveConnectionWrapper.close
 
@@ -568,7 +574,7 @@ def register() -> None:
         except Exception as error:
             logger.debug(f"The thrift server did not close the session: {type(error).__name__}: {error}")
 
-    PyhiveConnectionWrapper.close = close_after_work
+    thrift_connection.close = close_after_work
     _keep_output_dbts()
 
 
@@ -579,7 +585,14 @@ def _keep_output_dbts() -> None:
     if sys.warnoptions:  # asked for with python -W
         return
 
-    def to_log(message: Any, category: type, filename: str, lineno: int, *_: Any) -> None:
+    def to_log(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
         logger.debug(f"{filename}:{lineno}: {category.__name__}: {message}")
 
     warnings.showwarning = to_log

@@ -73,14 +73,14 @@ def removal_effects(transitions: pd.DataFrame) -> pd.DataFrame:
     steps, converted = probabilities[:, : len(states)], probabilities[:, len(states)]
     try:
         whole = _conversion_probability(steps, converted)
-        effects = []
+        removed = []
         for position in range(1, len(states)):
             rest = [state for state in range(len(states)) if state != position]
             without = _conversion_probability(steps[np.ix_(rest, rest)], converted[rest])
-            effects.append(1 - without / whole if whole > 0 else 0.0)
+            removed.append(1 - without / whole if whole > 0 else 0.0)
     except np.linalg.LinAlgError as error:
         raise ValueError("some channels are never left: their paths have no end") from error
-    effects = np.clip(effects, 0, 1)
+    effects = np.clip(removed, 0, 1)
     if not effects.sum() > 0:
         return empty
     return pd.DataFrame({"channel": channels, "removal_effect": effects, "share": effects / effects.sum()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ CURVE_SCHEMA = (
 )
 
 
-def rule(kind: str, days: float, intervals: float) -> ChurnRule:
+def rule(kind: Literal["days", "intervals", "contract_end"], days: float, intervals: float) -> ChurnRule:
     """The rule that the project's variables state. Raises ValueError for a kind that does not exist."""
     return ChurnRule(kind=kind, days=float(days), intervals=float(intervals))
 

@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse, special, stats
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -469,17 +470,19 @@ def evaluate(
     found: list[Metric] = []
     for name, value, baseline, sample in zip(names, figures(np.ones(n)), naive, samples.T, strict=True):
         sample = sample[np.isfinite(sample)]
-        low, high = np.quantile(sample, [0.025, 0.975]) if len(sample) else (None, None)
-        limits = (None, None) if low is None else (float(low), float(high))
+        limits: tuple[float | None, float | None] = (None, None)
+        if len(sample):
+            low, high = np.quantile(sample, [0.025, 0.975])
+            limits = (float(low), float(high))
         found.append(Metric(name, float(value), *limits, float(baseline), n, segment))
     if not both:
         return found[:-1]
     (auc,), ((variance,),) = delong(y, score, groups)
-    limits = (None, None)
+    auc_limits: tuple[float | None, float | None] = (None, None)
     if variance > 0 and 0 < auc < 1:
         half = Z * np.sqrt(variance) / (auc * (1 - auc))
-        limits = (float(special.expit(special.logit(auc) - half)), float(special.expit(special.logit(auc) + half)))
-    return [Metric("roc_auc", float(auc), *limits, 0.5, n, segment), found[-1], *found[:-1]]
+        auc_limits = (float(special.expit(special.logit(auc) - half)), float(special.expit(special.logit(auc) + half)))
+    return [Metric("roc_auc", float(auc), *auc_limits, 0.5, n, segment), found[-1], *found[:-1]]
 
 
 def reliability_table(y: np.ndarray, score: np.ndarray, bins: int = 10) -> pd.DataFrame:
@@ -564,7 +567,7 @@ def _selected(score: np.ndarray, top: float) -> np.ndarray:
 
 def _independent(X: np.ndarray) -> np.ndarray:
     """Positions of the columns that are no combination of earlier ones, as R's glm keeps them."""
-    triangle = np.linalg.qr(X, mode="r")
+    triangle = np.asarray(np.linalg.qr(X, mode="r"))
     basis = np.empty((len(triangle), 0))
     kept = []
     for position, column in enumerate(triangle.T):
@@ -709,7 +712,7 @@ class Trained:
         return self.candidates[self.champion]
 
 
-def stable_fraction(keys: Sequence[object], salt: str = "") -> np.ndarray:
+def stable_fraction(keys: Sequence[object] | np.ndarray, salt: str = "") -> np.ndarray:
     """(n,) a number from 0 to below 1 per key, the same in every run and on every machine (MD5)."""
     codes, levels = pd.factorize(np.asarray(keys, dtype=object))
     hashed = [int(md5(f"{salt}{_level(level)}".encode()).hexdigest()[:8], 16) / 2**32 for level in levels]
@@ -729,9 +732,10 @@ def time_customer_split(
     without times or with one moment only (a snapshot), the other alone divides the rows; if neither can, all are
     training. Raises ValueError without both.
     """
-    if times is None and customers is None:
+    keys = times if customers is None else customers
+    if keys is None:
         raise ValueError("a split needs a time or a customer")
-    n = len(times if customers is None else customers)
+    n = len(keys)
     late = early = held_out = remaining = np.ones(n, dtype=bool)
     moments = np.zeros(n, dtype=int) if times is None else pd.factorize(pd.Series(times), sort=True)[0]
     if n and moments.max() > 0:
@@ -933,14 +937,14 @@ class GenderModel(ClassifierMixin, BaseEstimator):
         """
         if self.calibration not in ("auto", "none", "sigmoid", "isotonic"):
             raise ValueError(f"calibration must be auto, none, sigmoid or isotonic, not {self.calibration!r}")
-        gender = pd.Series(np.asarray(gender, dtype=object))
-        known = gender.notna().to_numpy()
-        other = sorted(set(map(str, gender[known])) - {"female", "male"})
+        given = pd.Series(np.asarray(gender, dtype=object))
+        known = given.notna().to_numpy()
+        other = sorted(set(map(str, given[known])) - {"female", "male"})
         if other:
             raise ValueError(f"gender must be female or male, not {', '.join(other)}")
         if not known.any():
             raise ValueError("no row has a known gender")
-        y = (gender[known] == "female").to_numpy(dtype=int)
+        y = (given[known] == "female").to_numpy(dtype=int)
         encoder = Encoder(tuple(self.features))
         X = encoder.fit_transform(frame[known])
         few = min(y.sum(), len(y) - y.sum())
@@ -967,7 +971,7 @@ class GenderModel(ClassifierMixin, BaseEstimator):
         for method in ("none", "sigmoid", "isotonic"):
             score = cross_val_predict(self._model(method), X, y, cv=self._folds(), method="predict_proba")[:, 1]
             losses[method] = _losses(y, score).mean()
-        return min(losses, key=losses.get)
+        return min(losses, key=losses.__getitem__)
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """(n, 2), chances of 'female' and 'male'."""
@@ -998,7 +1002,7 @@ def contributions(model: Pipeline | GenderModel, frame: pd.DataFrame) -> tuple[p
       value (median, most frequent level); base: the log odds of the typical row. They do not add up where features
       interact, and features that stand in for each other share less than they are worth together.
     """
-    pipeline = getattr(model, "pipeline_", model)
+    pipeline: Pipeline = getattr(model, "pipeline_", model)
     encoder, estimator = pipeline["encoder"], pipeline["model"]
     names = [*encoder.numeric, *encoder.categorical]
     membership = (encoder.columns_["feature"].to_numpy()[:, None] == np.array(names, dtype=object)).astype(float)
@@ -1017,7 +1021,7 @@ def contributions(model: Pipeline | GenderModel, frame: pd.DataFrame) -> tuple[p
     return pd.DataFrame(values, columns=names, index=frame.index), base
 
 
-def _log_odds(chance: np.ndarray) -> np.ndarray:
+def _log_odds(chance: ArrayLike) -> np.ndarray:
     return special.logit(np.clip(chance, EPSILON, 1 - EPSILON))
 
 
@@ -1071,7 +1075,8 @@ def explain(
     (log odds, above 0 speaks for), reason, such as 'device type is mobile' or 'views in 30 days: 12 (typical 3)'.
     """
     values, _ = contributions(model, frame)
-    encoder = getattr(model, "pipeline_", model)["encoder"]
+    pipeline: Pipeline = getattr(model, "pipeline_", model)
+    encoder = pipeline["encoder"]
     top = min(top, values.shape[1])
     amounts = values.to_numpy()
     strongest = np.argsort(-np.abs(amounts), axis=1, kind="stable")[:, :top]

@@ -21,7 +21,7 @@ SCHEMA = "series_id string, date date, forecast double, low double, high double,
 
 def series(demand: SparkDataFrame) -> pd.DataFrame:
     """`int_daily_demand` on the driver: series_id, date, value. It grows with categories and days only."""
-    frame = demand.select("series_id", "date", "value").toPandas()
+    frame: pd.DataFrame = demand.select("series_id", "date", "value").toPandas()
     return frame.assign(date=pd.to_datetime(frame["date"])).sort_values(["series_id", "date"], ignore_index=True)
 
 

@@ -20,8 +20,8 @@ import functools
 import json
 import math
 import operator
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
@@ -97,7 +97,8 @@ class OnePassEngine(SparkDFExecutionEngine):
 
     def _cheaper(self, computation: Any) -> Any:
         """The computation of a metric, replaced where Great Expectations' own costs a query or collects values."""
-        metric, own = computation.metric_configuration, None
+        metric = computation.metric_configuration
+        own: Callable[[], Any] | None = None
         domain = metric.metric_domain_kwargs
         if metric.metric_name.endswith(".unexpected_values"):
             own = list
@@ -364,14 +365,15 @@ class ExpectRejectedShareToBeAtMost(BatchExpectation):
     args_keys: ClassVar = ("max_value",)
 
     def _validate(self, metrics: dict, runtime_configuration: Any = None, execution_engine: Any = None) -> dict:
+        allowed = cast(float, self.max_value)  # a parameter has its value by now
         rejected = metrics["table.rejected_rows"]
         total = rejected + getattr(execution_engine, "staged_rows", 0)
         return {
-            "success": _mostly(total, rejected, 1 - self.max_value),
+            "success": _mostly(total, rejected, 1 - allowed),
             "result": {
                 "element_count": total,
                 "unexpected_count": rejected,
-                "details": f"{rejected / max(total, 1):.2%} rejected, allowed {self.max_value:.2%}",
+                "details": f"{rejected / max(total, 1):.2%} rejected, allowed {allowed:.2%}",
             },
         }
 
@@ -385,6 +387,16 @@ class _Drift:
     The observation is the expectation's ``observed_value``, as JSON; a gate hands it back as the engine's ``baseline``
     in later runs. Without one there is nothing to compare, and the expectation is met.
     """
+
+    expectation_type: ClassVar[str]
+    measure: ClassVar[str]
+    max_value: float
+
+    def observe(self, metrics: dict) -> dict:
+        raise NotImplementedError
+
+    def compare(self, now: dict, before: dict) -> float | None:
+        raise NotImplementedError
 
     def _validate(self, metrics: dict, runtime_configuration: Any = None, execution_engine: Any = None) -> dict:
         now = self.observe(metrics)

@@ -551,7 +551,7 @@ def _forecasts(blocks: list[_Block], methods: Sequence[str], horizon: int) -> di
             made[name] = [(a + b) / 2 for a, b in zip(*(made[part] for part in parts), strict=True)]
         elif name in needed or (name in parts and "combination" in needed):
             made[name] = _learned(name, blocks, horizon)
-    result = {}
+    result: dict[str, list[tuple]] = {}
     for method in methods:
         result[method] = []
         for at, names in enumerate(used[method]):
@@ -843,7 +843,7 @@ def metrics(errors: pd.DataFrame, baseline: pd.DataFrame | None = None, segment:
     draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=BOOTSTRAPS)
     naive = {} if baseline is None or baseline.empty else _ratios(baseline)
     ratios = _ratios(errors)
-    if naive:
+    if naive and baseline is not None:
         keys = ["series_id", "origin", "step"]
         theirs = (
             errors[keys].merge(baseline[[*keys, "error"]], on=keys, how="left", validate="one_to_one")["error"].abs()

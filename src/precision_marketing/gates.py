@@ -237,9 +237,9 @@ def _row(suite: str, result: Any) -> dict[str, Any]:
     columns = [kwargs[key] for key in COLUMN_KWARGS if key in kwargs] + list(kwargs.get("column_list", []))
     exception = _exception(result.exception_info)
     outcome = result.result or {}
-    total = outcome.get("element_count")
+    total: Any = outcome.get("element_count")
     # Great Expectations counts nothing at all on an empty table.
-    unexpected = 0 if total == 0 else outcome.get("unexpected_count")
+    unexpected: Any = 0 if total == 0 else outcome.get("unexpected_count")
     observed = outcome.get("observed_value")
 
     said = []

@@ -13,7 +13,7 @@ Sources: Troyanskaya et al. 2001 (imputation by nearest neighbours); Huang 1998 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -134,7 +134,7 @@ def estimate_missing(
     reference = known.orderBy("sample_key", key).limit(MAX_REFERENCE).drop("sample_key").toPandas()
     imputer = NearestRowsImputer(target, numeric, categorical).fit(reference)
 
-    def estimate(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def estimate(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         return (pd.DataFrame({key: batch[key], target: imputer.predict(batch)}) for batch in batches)
 
     estimates = features.where(f"{target} is null").mapInPandas(estimate, f"{key} string, {target} double")

@@ -31,7 +31,7 @@ P(alive) using the BG/NBD model" (2008) and "The gamma-gamma model of monetary v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -90,6 +90,8 @@ class _MaximumLikelihood:
     """What both models share: parameters by name, their standard errors, and the way to a dict and back."""
 
     names: tuple[str, ...]
+    log_likelihood_: float | None
+    customers_: float | None
     start: tuple[float, ...]
     basis: tuple[tuple[float, ...], ...]
     """Where the search begins, and its directions (see ``_minimise``)."""
@@ -107,7 +109,7 @@ class _MaximumLikelihood:
         self.standard_errors_ = dict(zip(self.names, errors.tolist(), strict=True))
         self.customers_ = float(customers)
 
-    def _set(self, parameters: ArrayLike) -> None:
+    def _set(self, parameters: Iterable[float]) -> None:
         for name, value in zip(self.names, parameters, strict=True):
             setattr(self, name, float(value))
 
@@ -380,6 +382,9 @@ class GammaGamma(_MaximumLikelihood):
     do not determine a parameter; ``log_likelihood_``; ``customers_``, those with repeat purchases.
     """
 
+    p: float
+    q: float
+    gamma: float
     names = ("p", "q", "gamma")
     start = (1.0, 1.0, 0.0)
     basis = ((1, 0, 0), (0, 1, 0), (-1, 1, 1))  # gamma = q / p times the mean value

@@ -156,7 +156,7 @@ _BY_NAME = {
 }
 
 
-def _number(node: exp.Expression | None, default: float = 0) -> float | None:
+def _number(node: exp.Expr | None, default: float = 0) -> float | None:
     """The literal number ``node``; ``default`` for a missing one, None for anything else."""
     if node is None:
         return default
@@ -166,7 +166,7 @@ def _number(node: exp.Expression | None, default: float = 0) -> float | None:
     return float(node.this) if isinstance(node, exp.Literal) and not node.is_string else None
 
 
-def _is_end(node: exp.Expression) -> bool:
+def _is_end(node: exp.Expr) -> bool:
     """Whether ``node`` shows no more of a value than its first or last characters, or the domain of an address."""
     if isinstance(node, (exp.Lower, exp.Upper, exp.Paren)):
         return _is_end(node.this)
@@ -177,18 +177,18 @@ def _is_end(node: exp.Expression) -> bool:
     return isinstance(node, exp.Literal)
 
 
-def _is_asterisks(node: exp.Expression) -> bool:
+def _is_asterisks(node: exp.Expr) -> bool:
     node = node.this if isinstance(node, exp.Repeat) else node
     return isinstance(node, exp.Literal) and "*" in node.name
 
 
-def _is_mask(node: exp.Expression) -> bool:
+def _is_mask(node: exp.Expr) -> bool:
     parts = node.expressions if isinstance(node, exp.Concat) else list(node.flatten())
     hidden = [part for part in parts if _is_asterisks(part)]
     return bool(hidden) and all(_is_end(part) for part in parts if part not in hidden)
 
 
-def _is_coarse(node: exp.Expression) -> bool:
+def _is_coarse(node: exp.Expr) -> bool:
     """Whether ``node`` rounds a number or cuts a date, to something many share."""
     if isinstance(node, exp.Round):
         decimals = _number(node.args.get("decimals"))
@@ -218,12 +218,12 @@ class _Scope:
             value = self.relations[parts[0]].find(parts[1])
             rest = parts[2:]
         else:
-            found = [columns.find(parts[0]) for columns in self.relations.values()]
-            found = [value for value in found if value is not None]
+            candidates = [columns.find(parts[0]) for columns in self.relations.values()]
+            found = [value for value in candidates if value is not None]
             value = found[0] if len(found) == 1 else merged(found) if found else self.aliases.find(parts[0])
             rest = parts[1:]
         if value is None:
-            return self.outer and self.outer.column(parts)
+            return self.outer.column(parts) if self.outer else None
         for name in rest:
             value = _member(value, name)
         return value
@@ -242,7 +242,7 @@ class _Reader:
 
     # queries
 
-    def query(self, node: exp.Expression, scope: _Scope) -> Columns:
+    def query(self, node: exp.Expr, scope: _Scope) -> Columns:
         """Columns of the query ``node``, with the names that ``scope`` knows."""
         if node.args.get("pivots"):
             raise LineageError("pivot and unpivot cannot be followed")
@@ -290,7 +290,7 @@ class _Reader:
         scope.aliases.rest = merged(rest) if rest else None
         return scope.aliases
 
-    def _projected(self, item: exp.Expression, position: int, scope: _Scope) -> Columns:
+    def _projected(self, item: exp.Expr, position: int, scope: _Scope) -> Columns:
         """The columns that one item of a select list makes."""
         star = item.this if isinstance(item, exp.Column) else item
         if isinstance(star, exp.Star):
@@ -306,7 +306,7 @@ class _Reader:
             return Columns(rest=value)
         return Columns([(item.output_name or f"_c{position}", value)])
 
-    def _star(self, node: exp.Expression, scope: _Scope) -> Columns:
+    def _star(self, node: exp.Expr, scope: _Scope) -> Columns:
         """What ``*``, ``relation.*`` or ``struct.*`` stands for."""
         qualifier = node.table.lower() if isinstance(node, exp.Column) else ""
         if not qualifier:
@@ -320,7 +320,7 @@ class _Reader:
             raise LineageError(f"there is no relation or struct {qualifier}")
         return Columns(value.fields.items()) if value.fields else Columns(rest=value)
 
-    def _add_relation(self, node: exp.Expression, scope: _Scope) -> None:
+    def _add_relation(self, node: exp.Expr, scope: _Scope) -> None:
         """Make the item ``node`` of a from clause known in ``scope``."""
         if node.args.get("pivots"):
             raise LineageError("pivot and unpivot cannot be followed")
@@ -345,7 +345,7 @@ class _Reader:
 
     # expressions
 
-    def value(self, node: exp.Expression, scope: _Scope) -> Value:
+    def value(self, node: exp.Expr, scope: _Scope) -> Value:
         """What the expression ``node`` carries."""
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
             return self._column(node, scope)
@@ -381,7 +381,7 @@ class _Reader:
             raise LineageError(f"there is no column {node.sql('spark')}")
         return found
 
-    def _choice(self, node: exp.Expression, scope: _Scope) -> Value:
+    def _choice(self, node: exp.Expr, scope: _Scope) -> Value:
         """A case or if: what its results carry; where they carry nothing, as for bands, what it compares."""
         branches = node.args["ifs"] if isinstance(node, exp.Case) else [node]
         default = node.args.get("default") or node.args.get("false")
@@ -673,7 +673,8 @@ def mermaid(rows: Iterable[Mapping[str, Any]], register: Iterable[Mapping[str, s
             }
             fate = tuple(sorted(told, key=lambda pair: (ends.index(pair[1]), pair[0]))) or (("none", "nowhere"),)
             groups[row["level"] in SENSITIVE, fate][row["table_name"]].append(row["column_name"])
-    lines, edges = ["flowchart LR"], []
+    lines = ["flowchart LR"]
+    edges: list[list[str]] = []
     for sensitive, title in ((True, "L3 and L4: name, locate or number a person"), (False, "L2: harmless alone")):
         lines.append(f'  subgraph {"sensitive" if sensitive else "personal"}["{title}"]')
         for (is_sensitive, fate), columns in groups.items():

@@ -43,7 +43,7 @@ def read(session: SparkSession, schema: str) -> dict[str, pd.DataFrame]:
     missing = [name for name in TABLES if not session.catalog.tableExists(f"{quality}.{name}")]
     if missing:
         raise NothingToDescribe(f"no table {quality}.{missing[0]} yet: run dbt build first")
-    found = {name: session.table(f"{quality}.{name}").toPandas() for name in TABLES}
+    found: dict[str, pd.DataFrame] = {name: session.table(f"{quality}.{name}").toPandas() for name in TABLES}
     registry = found["model_registry"]
     if registry.empty:
         raise NothingToDescribe(f"{quality}.model_registry is empty: the warehouse has no data to learn from")

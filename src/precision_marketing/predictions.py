@@ -82,7 +82,7 @@ def _training(frame: pd.DataFrame, trained: Trained, features: Features, days: p
             }
         if name == "logistic":
             tables["coefficients"] = trained.coefficients
-        parameters = {"C": trained.C} if name.startswith("logistic") else {}
+        parameters: dict[str, Any] = {"C": trained.C} if name.startswith("logistic") else {}
         parameters |= {"features": [*features.numeric, *features.categorical], "rows": trained.rows}
         candidates.append(registry.Candidate(name, model, trained.metrics[name], parameters, tables))
     return registry.Training(

@@ -33,7 +33,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -120,7 +120,8 @@ def _largest(block: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     Sorted by row and rank; of equal entries the one further left comes first.
     """
     if k < 1 or block.size == 0:
-        return tuple(np.empty(0, dtype=np.int64) for _ in range(3))
+        nothing = np.empty(0, dtype=np.int64)
+        return nothing, nothing, nothing
     chosen = block > 0
     if block.shape[1] > k:
         chosen &= block >= np.partition(block, -k, axis=1)[:, -k, None]
@@ -151,8 +152,9 @@ class _Model:
     """
 
     half_life_days: float | None = None
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # each model is a dataclass
 
-    def fit(self, history: pd.DataFrame) -> _Model:
+    def fit(self, history: pd.DataFrame) -> Self:
         """Fit to a history (see ``interaction_matrix``), in any order of rows; none is allowed.
 
         Raises ValueError for an unusable history or parameter.
@@ -640,7 +642,7 @@ class Choice(NamedTuple):
 def default_candidates(products: int, has_age: bool) -> list[_Model]:
     """The models worth a trial for a catalogue of so many products: EASE as far as it can be inverted."""
     half_lives = (None, 90.0) if has_age else (None,)
-    shrunk = [ShrunkCosine(*values) for values in product((0.0, 10.0), half_lives, (10, 20))]
+    shrunk: list[_Model] = [ShrunkCosine(*values) for values in product((0.0, 10.0), half_lives, (10, 20))]
     if products > MAX_EASE_PRODUCTS:
         return shrunk
     return shrunk + [EASE(*values) for values in product((50.0, 100.0, 200.0, 400.0), half_lives)]

@@ -16,7 +16,7 @@ import hmac
 import json
 import math
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -182,7 +182,7 @@ def train(
     """
     made_by = maker(settings or {})
     name = dbt.this.identifier
-    (as_of_date,) = as_of.select("as_of_date").first()
+    as_of_date = as_of.select("as_of_date").collect()[0].as_of_date
     kept = approved(session, dbt.this.schema.removesuffix("_build"), name)
     columns = session.createDataFrame([], RUN_SCHEMA).columns
     # An older version of this package wrote other columns.
@@ -193,8 +193,8 @@ def train(
         if rows and same and all(0 <= age < retrain_after_days for age in ages):
             if all(hmac.compare_digest(sign(bytes(row.artefact)), row.signature) for row in rows):
                 return session.createDataFrame([tuple(row) for row in rows], RUN_SCHEMA)
-    rows = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(as_of_date), made_by)
-    return session.createDataFrame(rows, RUN_SCHEMA)
+    trained = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(as_of_date), made_by)
+    return session.createDataFrame(trained, RUN_SCHEMA)
 
 
 def approved(session: SparkSession, schema: str, name: str) -> SparkDataFrame | None:
@@ -225,13 +225,14 @@ def sample(frame: SparkDataFrame, key: str, rows: int, order_by: Sequence[str]) 
     total = frame.count()
     if total > rows:
         frame = frame.where(f"pmod(xxhash64({key}), 1000000) < {int(1_000_000 * rows / total)}")
-    return frame.toPandas().sort_values(list(order_by), ignore_index=True)
+    found: pd.DataFrame = frame.toPandas()
+    return found.sort_values(list(order_by), ignore_index=True)
 
 
 def score(frame: SparkDataFrame, schema: str, score_frame: Callable[[pd.DataFrame], pd.DataFrame]) -> SparkDataFrame:
     """``score_frame`` of every batch of rows, on the executors; columns and types as in the DDL ``schema``."""
 
-    def score_batches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def score_batches(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             if len(batch):
                 yield score_frame(batch)

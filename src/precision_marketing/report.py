@@ -291,7 +291,7 @@ def _plain(expectation: str, columns: str | None, kwargs: dict[str, Any]) -> str
 
 def suite_descriptions(relations: Iterable[str], suites_dir: Path) -> dict[tuple, str]:
     """Why an expectation is there, as its suite says, by relation, expectation and column."""
-    found = {}
+    found: dict[tuple, str] = {}
     for relation in relations:
         path = suites_dir / f"{relation}.json"
         for entry in json.loads(path.read_text(encoding="utf-8"))["expectations"] if path.is_file() else []:
@@ -414,13 +414,13 @@ def _number(value: Any) -> str:
 def lineage_links(output: Path, project: Path, target: Path) -> Rows:
     """Relative links from the site to what there is about lineage: dbt's documentation site, the project's page."""
     found = [
-        {"title": "Lineage and columns of every table (dbt docs)", "path": target / "index.html"},
-        {"title": "Where personal data flows", "path": project / "docs" / "lineage.md"},
+        ("Lineage and columns of every table (dbt docs)", target / "index.html"),
+        ("Where personal data flows", project / "docs" / "lineage.md"),
     ]
     return [
-        {"title": link["title"], "href": Path(os.path.relpath(link["path"], output)).as_posix()}
-        for link in found
-        if link["path"].is_file()
+        {"title": title, "href": Path(os.path.relpath(path, output)).as_posix()}
+        for title, path in found
+        if path.is_file()
     ]
 
 

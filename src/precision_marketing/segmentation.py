@@ -19,11 +19,12 @@ Sources: MacQueen 1967 and Lloyd 1982 (K-means); Rousseeuw 1987 (silhouette); Sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
@@ -125,7 +126,7 @@ def parse_segment_count(value: object) -> int | None:
     return int(text)
 
 
-def find_elbow(wcss: np.ndarray) -> int:
+def find_elbow(wcss: ArrayLike) -> int:
     """Position of the elbow: the point farthest below the chord from the first to the last value.
 
     wcss: (n,) decreasing values at evenly spaced k, n >= 1. Returns 0 <= position < n; the first
@@ -139,7 +140,7 @@ def find_elbow(wcss: np.ndarray) -> int:
     return int(np.argmax(below_chord))
 
 
-def choose_k(wcss: np.ndarray, silhouette: np.ndarray) -> int:
+def choose_k(wcss: ArrayLike, silhouette: ArrayLike) -> int:
     """Position of the k to use: the largest silhouette from the elbow of the WCSS upwards.
 
     The silhouette alone often prefers the trivial split into good and bad customers; the elbow says how
@@ -441,7 +442,7 @@ def score_customers(rfm: SparkDataFrame, segmenter: KMeansSegmenter) -> SparkDat
     """Every customer of ``customer_rfm`` with segment and distance (``CUSTOMER_SCHEMA``), on the executors."""
     score = segmenter.scorer()
 
-    def score_batches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def score_batches(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         return (score(batch) for batch in batches)
 
     scored = customer_features(rfm).mapInPandas(score_batches, CUSTOMER_SCHEMA)
@@ -464,7 +465,7 @@ def segment_moments(customers: SparkDataFrame) -> pd.DataFrame:
     """
     from pyspark.sql import functions as F
 
-    moments = (
+    moments: pd.DataFrame = (
         customers.where(f"segment_id <> {PROSPECTS}")
         .unpivot("segment_id", list(FEATURES), "metric", "value")
         .groupBy("metric", "segment_id")

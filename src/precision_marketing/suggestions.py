@@ -68,10 +68,11 @@ def train(
         return None
     frame["last_date"] = pd.to_datetime(frame["last_date"])
     frame["age_days"] = (frame["last_date"].max() - frame["last_date"]).dt.days.astype(float)
-    catalogue = products.toPandas().sort_values("product_id", ignore_index=True)
+    catalogue: pd.DataFrame = products.toPandas()
+    catalogue = catalogue.sort_values("product_id", ignore_index=True)
     catalogue["list_price"] = catalogue["list_price"].astype(float)
     before, held = hold_out_last_day(frame)
-    candidates = {"shrunk_cosine": ShrunkCosine(), "item_pearson": ItemPearson()}
+    candidates: dict[str, Any] = {"shrunk_cosine": ShrunkCosine(), "item_pearson": ItemPearson()}
     if len(catalogue) <= MAX_EASE_PRODUCTS:
         candidates |= {"ease_200": EASE(200), "ease_200_90d": EASE(200, 90), "ease_1000_90d": EASE(1000, 90)}
     metrics: dict[str, list[registry.Metric]] = dict.fromkeys(candidates, [])
@@ -82,7 +83,7 @@ def train(
             suggested = recommend(asked, model.fit(before))
             metrics[name] = evaluate(suggested, held, len(catalogue), baseline=popular)
     gains = {name: found[0].value if found else 0.0 for name, found in metrics.items()}
-    champion = max(gains, key=gains.get)
+    champion = max(gains, key=gains.__getitem__)
     recommender = Recommender(
         candidates[champion].fit(frame),
         ContentModel(("category", "brand"), "list_price").fit(catalogue),

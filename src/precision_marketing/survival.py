@@ -96,7 +96,7 @@ class ChurnRule:
             raise ValueError("days, intervals and minimum_days of a rule must be positive")
 
 
-def churn_table(purchases: pd.DataFrame, as_of: object, rule: ChurnRule | None = None) -> pd.DataFrame:
+def churn_table(purchases: pd.DataFrame, as_of: Any, rule: ChurnRule | None = None) -> pd.DataFrame:
     """Durations and losses of customers, censored where nothing can be known yet.
 
     A customer is lost on the day of his last order once the rule's days without a further one have passed. Nobody's
@@ -227,23 +227,23 @@ def curves(frame: pd.DataFrame, segment_column: str, days: Sequence[float] = ran
     _require(frame, [segment_column])
     lives, at_risk = _lives(frame)
     segment = frame[segment_column].astype("object").where(frame[segment_column].notna(), MISSING).astype(str)
-    days = np.asarray(sorted(days), dtype=float)
+    grid = np.asarray(sorted(days), dtype=float)
     segments = segment.to_numpy()[at_risk]
     parts = []
     for name in np.unique(segments):
         own = lives.take(segments == name)
         entry = own.entry if own.entry.any() else None
         fitted = KaplanMeierFitter().fit(own.end, own.lost, entry=entry)
-        steps = np.searchsorted(fitted.survival_function_.index.to_numpy(), days, side="right") - 1
+        steps = np.searchsorted(fitted.survival_function_.index.to_numpy(), grid, side="right") - 1
         survival = fitted.survival_function_.to_numpy()[steps, 0]
         interval = fitted.confidence_interval_.to_numpy()[steps]
-        known = (days <= own.end.max()) | (survival == 0)
-        counted = ((own.entry < days[:, None]) | (own.entry == 0)) & (own.end >= days[:, None])
+        known = (grid <= own.end.max()) | (survival == 0)
+        counted = ((own.entry < grid[:, None]) | (own.entry == 0)) & (own.end >= grid[:, None])
         parts.append(
             pd.DataFrame(
                 {
                     "segment": name,
-                    "day": days,
+                    "day": grid,
                     "survival": np.where(known, survival, np.nan),
                     # Without a loss so far Greenwood's variance is 0; lifelines leaves the interval of S = 1 empty.
                     "ci_low": np.where(known, np.where(np.isnan(interval[:, 0]), survival, interval[:, 0]), np.nan),
@@ -488,7 +488,8 @@ def _fit_cox(
     """The stratified model as plain numbers, and what ``drivers`` reports."""
     matrix, owners = _encode(frame, design), _owners(design)
     coefficients, variance = _cox_coefficients(matrix, lives, None)
-    reported = {"coefficients": coefficients.copy(), "errors": np.sqrt(np.diag(variance)), "ph": {}, "treatment": {}}
+    reported: dict[str, Any] = {"coefficients": coefficients.copy(), "errors": np.sqrt(np.diag(variance))}
+    reported |= {"ph": {}, "treatment": {}}
     numeric = {rule["covariate"] for rule in design if rule["levels"] is None}
     names: list[str] = []
     strata, kept = None, np.ones(len(owners), dtype=bool)
@@ -768,7 +769,7 @@ def _metrics(checked: Mapping[str, _OutOfFold], lost: np.ndarray) -> list[Metric
     return metrics
 
 
-def _champion(checked: Mapping[str, _OutOfFold]) -> str:
+def _champion(checked: Mapping[str, _OutOfFold]) -> Literal["cox", "weibull"]:
     """See the head of the module."""
     cox, weibull = checked["cox"], checked["weibull"]
     (c_cox, i_cox), (c_weibull, i_weibull) = (concordance(own.right, own.counted) for own in (cox, weibull))
