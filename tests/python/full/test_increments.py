@@ -11,7 +11,7 @@ import daily_runs
 import harness
 from daily_runs import build, tables
 
-FIRST = dt.date(2025, 6, 20)
+FIRST = dt.date(2025, 5, 27)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range(11)]
 
 

@@ -24,6 +24,7 @@ import harness
 
 ROWS = 200
 TABLES = ("orders", "totals", "history", "report")
+FACTS = "facts"  # a day has some of the rows; a version shares months with the one before
 MODELS = {
     "orders.sql": "select id, customer_id, batch from {{ source('arriving', 'arrivals') }}",
     "totals.py": """
@@ -35,6 +36,28 @@ def model(dbt, session):
         {%- set approved = approved_version() %}
         select batch from {{ ref('totals') }}
         {% if approved %}union select batch from {{ approved }}{% endif %}
+    """,
+    "facts.sql": """
+        {%- set takes_over = {'day': 'day', 'days': 3, 'retention': 'arrivals', 'instant': 'at'} %}
+        {{ config(partition_by=['month'], meta={'takes_over': takes_over}) }}
+        {%- set approved = approved_version() %}
+        with arrived as (
+            select id, customer_id, batch, date_add(date '2025-01-20', cast(id as int) % 60) as day
+            from {{ ref('orders') }}
+        ),
+        limits as ({{ rebuild_limits(approved, takes_over, ref('stg_retention_limits')) }}),
+        all_days as (
+            select arrived.* from arrived inner join limits on arrived.day >= limits.first_day
+            {% if approved %}
+            union all
+            select id, customer_id, batch, day from {{ approved }} where {{ is_taken_over(takes_over, 'month') }}
+            {% endif %}
+        )
+        select id, customer_id, batch, day, cast(day as timestamp) as at, {{ month_of('day') }} as month from all_days
+    """,
+    "stg_retention_limits.sql": """
+        {{ config(materialized='view', meta={'published': false}) }}
+        select 'arrivals' as table_name, timestamp '2020-01-01 00:00:00' as keep_from
     """,
     "gate_orders.sql": """
         -- depends_on: {{ ref('history') }}
@@ -60,6 +83,7 @@ PROPERTIES = {
             {"name": "id", "data_type": "string", "description": "it's a key", "data_tests": ["not_null"]},
             {"name": "customer_id", "data_type": "string"}, {"name": "batch", "data_type": "string"}]},
         {"name": "history", "columns": [{"name": "batch"}]},
+        {"name": "facts", "columns": [{"name": c} for c in ("id", "customer_id", "batch", "day", "at", "month")]},
         {"name": "totals", "config": {"materialized": "versioned"}},
         {"name": "gate_orders", "data_tests": ["no_rows"]},
     ],
@@ -77,11 +101,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {
         "models": {"+materialized": "versioned", "+schema": "build", "+file_format": "parquet",
                    "+meta": {"published": True}},
-        "vars": {"keep_versions": 2, "arrivals": "arriving"},
+        "vars": {"keep_versions": 2, "arrivals": "arriving", "business_timezone": "UTC"},
         "on-run-end": ["{{ publish(results) }}"],
     }  # fmt: skip
     harness.write_project(folder, files, **settings)
-    for name in ("materializations", "publishing", "sources"):
+    for name in ("materializations", "publishing", "sources", "cleaning"):
         shutil.copytree(harness.ROOT / "macros" / name, folder / "macros" / name)
     return folder
 
@@ -144,7 +168,8 @@ def test_only_what_was_built_tested_and_gated_in_one_run_is_published(warehouse:
     def shown() -> list[str]:
         return [warehouse.batch(table) for table in TABLES]
 
-    assert {name for _, name, _ in warehouse.server.query(f"show tables in {warehouse.schema}")} == set(TABLES)
+    shown_tables = {name for _, name, _ in warehouse.server.query(f"show tables in {warehouse.schema}")}
+    assert shown_tables == {*TABLES, FACTS}
     assert warehouse.server.query(f"describe {warehouse.schema}.orders")[0] == ("id", "string", "it's a key")
     assert warehouse.server.query(f"select * from {warehouse.schema}.report") == [("batch0", 2 * ROWS)]
 
@@ -231,6 +256,8 @@ class Reader(threading.Thread):
             "orders": "select count(*), count(distinct batch), max(batch) from {}.orders",
             "totals": "select sum(orders), count(distinct batch), max(batch) from {}.totals",
             "report": "select sum(doubled) div 2, count(distinct batch), max(batch) from {}.report",
+            "facts": """select count(*), count(distinct batch) filter (where is_newest), max(batch) filter (where is_newest)
+                from (select batch, day >= '2025-03-17' as is_newest from {}.facts)""",
         }
         while not self.done.wait(0.2):  # leaves the cores to the builds
             for table, query in queries.items():
@@ -273,4 +300,11 @@ def test_a_reader_never_meets_an_error_or_an_unapproved_row(warehouse: Warehouse
     assert reader.faults == [] and reader.reads > 30
     history = {batch for (batch,) in warehouse.server.query(f"select batch from {warehouse.schema}.history")}
     assert history == {f"batch{number}" for number in range(11) if number not in (4, 7)}
-    assert all(len(warehouse.versions(table)) == 3 for table in TABLES), "nothing of the killed run is left"
+    assert all(len(warehouse.versions(table)) == 3 for table in (*TABLES, FACTS)), "nothing of the killed run is left"
+    # Two months as the first run wrote them, and March as each of three versions has it.
+    held = [
+        (name, partition)
+        for _, name, _ in warehouse.server.query(f"show tables in {warehouse.schema}_build like 'facts__files__v*'")
+        for (partition,) in warehouse.server.query(f"show partitions {warehouse.schema}_build.{name}")
+    ]
+    assert sorted(partition for _, partition in held) == ["month=2025-01-01", "month=2025-02-01"] + ["month=2025-03-01"] * 3

@@ -54,6 +54,14 @@ def test_bi_tools_see_every_mart_documented(as_built, served: harness.Server) ->
         assert as_built[f"marketing.{table}"] == as_built[f"marketing_build.{table}"]
 
 
+def test_no_table_is_crumbled_into_files(demo: harness.Demo) -> None:
+    """What costs in a warehouse of this size is the number of files and tasks, not of rows."""
+    tables = [table for database in (demo.home / "warehouse").glob("*.db") for table in database.iterdir()]
+    files = {table.name: sum(1 for _ in table.rglob("*.parquet")) for table in tables}
+    assert len(files) > 150 and {name: n for name, n in files.items() if n > 60} == {}
+    assert max(n for name, n in files.items() if name.startswith("fct_events__files")) > 12, "a file a month"
+
+
 def test_ansi_sessions_read_the_same(as_built, served: harness.Server) -> None:
     """dbt-spark turns ANSI mode off for itself; a BI tool's session has Spark's default, on."""
     assert served.query("set spark.sql.ansi.enabled")[0][1] == "true"

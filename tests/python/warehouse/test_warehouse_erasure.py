@@ -30,6 +30,10 @@ def erased(demo, served: harness.Server) -> dict[str, tuple]:
         group by c.customer_id order by xxhash64(c.customer_id) limit {ERASED}"""
     )
     assert len(rows) == ERASED
+    # A second version of a fact, which shares its older months with the first, and is not approved.
+    harness.run_dbt(
+        "run", "--target", "thrift", "--select", "fct_events", home=demo.home, **served.environment
+    )  # fmt: skip
     # One carries the number of a request that was fulfilled before, for somebody else; one has none.
     used = served.query("select min(request_id) from marketing_quality.erasure_audit where verified")[0][0]
     ids = [f"'test-{n}'" for n in range(OWN_IDS)] + [f"'{used}'", "null"]
@@ -53,6 +57,20 @@ def test_no_file_of_the_warehouse_knows_the_customer(demo, erased: dict) -> None
         assert harness.found_in(harness.stored_bytes(database), secrets) == set(), database.name
     raw = next(path for path in databases if path.name == "raw.db")
     assert harness.found_in(harness.stored_bytes(raw), secrets) == secrets, "the search finds what is there"
+
+
+def test_versions_that_share_months_lose_the_customer_and_no_month(erased: dict, served: harness.Server) -> None:
+    versions = [name for _, name, _ in served.query("show tables in marketing_build like 'fct_events__v*'")]
+    assert len(versions) == 2
+    found = [
+        served.query(
+            f"select date_format(event_month, 'yyyy-MM'), count(*), count_if(customer_id in {tuple(erased)}) "
+            f"from marketing_build.{version} group by 1 order by 1"
+        )
+        for version in versions
+    ]
+    assert found[0] == found[1], "the raw table is the same"
+    assert len(found[0]) > 12 and all(rows > 0 and ours == 0 for _, rows, ours in found[0])
 
 
 def test_published_views_lose_the_customer_and_nobody_else(erased: dict, served: harness.Server) -> None:
