@@ -6,6 +6,7 @@ What a gate itself is built on, such as a mart beside the one it reads, comes be
 staging, of the same raw rows, and nobody computes from it.
 """
 
+import functools
 import json
 import os
 import re
@@ -39,6 +40,7 @@ def ungated_reads(manifest):
     models = {uid: node for uid, node in nodes.items() if node["resource_type"] == "model"}
     gates = {uid: node for uid, node in models.items() if layer(node) == "quality" and node["name"].startswith("gate_")}
 
+    @functools.cache
     def guards(uid):
         node = nodes[uid]
         own = {gate for gate, gate_node in gates.items() if uid in parents(gate_node)}
@@ -52,6 +54,7 @@ def ungated_reads(manifest):
             own = own.union(*(guards(parent) for parent in parents(node)))
         return own
 
+    @functools.cache
     def built_on(uid):
         found = set(parents(nodes[uid])) & set(models)
         return found.union(*(built_on(parent) for parent in found))
