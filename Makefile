@@ -40,7 +40,7 @@ build: install ## build the warehouse: keys and demo data if there are none yet,
 	@$(BIN)/python -m precision_marketing.build --customers $(CUSTOMERS)
 
 test: install ## run the tests of a change: unit, Spark, and the built demo (20 minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/python/spark tests/python/warehouse
 
 test-all: test ## run every test: also engines, clusters, real data, kills (an hour)

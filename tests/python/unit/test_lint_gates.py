@@ -8,6 +8,7 @@ staging, of the same raw rows, and nobody computes from it.
 No rule is checked twice either: what a suite can say of a relation that a gate reads is said there, by no dbt test.
 """
 
+import functools
 import json
 import os
 import re
@@ -41,6 +42,7 @@ def ungated_reads(manifest):
     models = {uid: node for uid, node in nodes.items() if node["resource_type"] == "model"}
     gates = {uid: node for uid, node in models.items() if layer(node) == "quality" and node["name"].startswith("gate_")}
 
+    @functools.cache
     def guards(uid):
         node = nodes[uid]
         own = {gate for gate, gate_node in gates.items() if uid in parents(gate_node)}
@@ -54,6 +56,7 @@ def ungated_reads(manifest):
             own = own.union(*(guards(parent) for parent in parents(node)))
         return own
 
+    @functools.cache
     def built_on(uid):
         found = set(parents(nodes[uid])) & set(models)
         return found.union(*(built_on(parent) for parent in found))
