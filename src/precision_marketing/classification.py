@@ -125,18 +125,22 @@ class Encoder(TransformerMixin, BaseEstimator):
 
     def fit(self, frame: pd.DataFrame, y: object = None) -> Encoder:
         """Learn means, scales and levels. Raises ValueError for no rows, absent columns, and numbers that are none."""
+        self.fit_transform(frame)
+        return self
+
+    def fit_transform(self, frame: pd.DataFrame, y: object = None) -> np.ndarray:
+        """``fit`` and ``transform`` in one go: (n, columns)."""
         self._check(frame)
         if not len(frame):
             raise ValueError("there are no rows to learn the encoding from")
         columns = []
+        values, texts = _numbers(frame, self.numeric), _texts(frame, self.categorical)
         if len(self.numeric):
-            values = _numbers(frame, self.numeric)
             self.imputer_ = SimpleImputer(keep_empty_features=True, add_indicator=True).fit(values)
             self.scaler_ = StandardScaler().fit(self.imputer_.transform(values)[:, : len(self.numeric)])
             columns += [(name, "", scale) for name, scale in zip(self.numeric, self.scaler_.scale_, strict=True)]
             columns += [(self.numeric[i], MISSING, 1.0) for i in self.imputer_.indicator_.features_]
         if len(self.categorical):
-            texts = _texts(frame, self.categorical)
             self.one_hot_ = OneHotEncoder(
                 handle_unknown="ignore", sparse_output=False, max_categories=self.max_levels
             ).fit(texts)
@@ -146,21 +150,24 @@ class Encoder(TransformerMixin, BaseEstimator):
                 columns += [(name, level, 1.0) for level in levels if level not in few] + [(name, OTHER, 1.0)] * bool(
                     few
                 )
-        encoded = self._encode(frame)
+        encoded = self._encode(values, texts)
         self.kept_ = np.flatnonzero(np.ptp(encoded, axis=0) > 0)
         self.columns_ = pd.DataFrame(columns, columns=["feature", "level", "scale"]).iloc[self.kept_]
         self.columns_ = self.columns_.reset_index(drop=True)
-        self.mean_ = encoded[:, self.kept_].mean(axis=0)
+        encoded = encoded[:, self.kept_]
+        self.mean_ = encoded.mean(axis=0)
         known = {name: values[~np.isnan(values[:, i]), i] for i, name in enumerate(self.numeric)}
         self.typical_ = {name: float(np.median(found)) if len(found) else np.nan for name, found in known.items()}
         for i, name in enumerate(self.categorical):
             self.typical_[name] = pd.Series(texts[:, i]).mode()[0]
-        return self
+        return encoded
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """(n, columns). Raises ValueError as ``fit`` does; no rows give no rows."""
         self._check(frame)
-        return self._encode(frame)[:, self.kept_] if len(frame) else np.empty((0, len(self.kept_)))
+        if not len(frame):
+            return np.empty((0, len(self.kept_)))
+        return self._encode(_numbers(frame, self.numeric), _texts(frame, self.categorical))[:, self.kept_]
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns, such as age and device_type=mobile."""
@@ -172,14 +179,14 @@ class Encoder(TransformerMixin, BaseEstimator):
         if absent:
             raise ValueError(f"features are absent: {', '.join(absent)}")
 
-    def _encode(self, frame: pd.DataFrame) -> np.ndarray:
-        parts = [np.empty((len(frame), 0))]
+    def _encode(self, values: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        """All columns, constant ones too, of ``_numbers`` and ``_texts``."""
+        parts = [np.empty((len(values), 0))]
         if len(self.numeric):
-            values = self.imputer_.transform(_numbers(frame, self.numeric))
-            numbers = len(self.numeric)
+            values, numbers = self.imputer_.transform(values), len(self.numeric)
             parts += [self.scaler_.transform(values[:, :numbers]), values[:, numbers:]]
         if len(self.categorical):
-            parts.append(self.one_hot_.transform(_texts(frame, self.categorical)))
+            parts.append(self.one_hot_.transform(texts))
         return np.hstack(parts)
 
 
@@ -856,10 +863,12 @@ def train_candidates(
     names = [name for name in CANDIDATES if name == "constant" or name in candidates]
 
     past, labels = frame[train], y[train]
+    encoder = Encoder(*features)
+    encoded = encoder.fit_transform(past)
     reason = ""
     if not 0 < labels.sum() < len(labels):
         reason = "training has one class only"
-    elif not len(Encoder(*features).fit(past).columns_):
+    elif not encoded.shape[1]:
         reason = "every feature is constant in training"
     if C is None:
         chosen = (times[train] if times is not None else None, customers[train] if customers is not None else None)
@@ -871,15 +880,18 @@ def train_candidates(
         elif (few := min(labels.sum(), len(labels) - labels.sum())) < LEAST_ROWS.get(name, 0):
             skipped[name] = f"needs {LEAST_ROWS[name]} rows of each class in training, has {few}"
         else:
-            fitted[name] = make_model(name, features, C, random_state).fit(past, labels)
+            # All candidates see the same columns, which are computed once.
+            model = make_model(name, features, C, random_state)["model"].fit(encoded, labels)
+            fitted[name] = Pipeline([("encoder", encoder), ("model", model)])
 
     held = pd.DataFrame({"target": y[test]}, index=frame.index[test])
     held["customer"] = customers[test] if customers is not None else np.arange(test.sum())
     metrics: dict[str, list[Metric]] = {name: [] for name in fitted}
     if test.any():
         base_rate = fitted["constant"]["model"].rate_
+        unseen = encoder.transform(frame[test])
         for name, model in fitted.items():
-            held[name] = model.predict_proba(frame[test])[:, 1]
+            held[name] = model["model"].predict_proba(unseen)[:, 1]
             metrics[name] = evaluate(held["target"], held[name], base_rate, held["customer"], random_state=random_state)
     comparison = _compare(held, list(fitted))
     coefficients = odds_ratios(past, labels, features, customers[train] if customers is not None else None, references)
