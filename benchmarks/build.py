@@ -106,16 +106,38 @@ def tree_bytes(process: psutil.Process) -> int:
     return total
 
 
-def run_dbt(*arguments: str, target: str) -> dict:
+def run_dbt(*arguments: str, target: str, variables: dict = VARIABLES) -> dict:
     """Run dbt and show its output; returns wall-clock seconds and peak MiB. Ends the program if dbt fails."""
     start, peak = time.monotonic(), 0
-    process = psutil.Popen([DBT, *arguments, "--target", target, "--vars", json.dumps(VARIABLES)], cwd=ROOT)
+    process = psutil.Popen([DBT, *arguments, "--target", target, "--vars", json.dumps(variables)], cwd=ROOT)
     while process.poll() is None:
         peak = max(peak, tree_bytes(process))
         time.sleep(SAMPLE_SECONDS)
     if process.returncode:
         sys.exit(f"error: dbt {arguments[0]} failed, nothing is reported")
     return {"seconds": round(time.monotonic() - start, 1), "peak_memory_mib": round(peak / 2**20)}
+
+
+def build_warehouse(home: str, customers: int, target: str) -> tuple[dict, dict, dict, dict]:
+    """Demo data and ``dbt build`` in a new warehouse in ``home``, which later calls of dbt then use too.
+
+    Returns seconds and memory of both, the manifest and the results of the run.
+    """
+    os.environ |= {
+        "MARKETING_HOME": home,
+        "MARKETING_SCHEMA": SCHEMA,
+        "DBT_PROFILES_DIR": str(ROOT),
+        "DBT_TARGET_PATH": f"{home}/target",
+        "DBT_LOG_PATH": f"{home}/logs",
+    }
+    vault.create_keys()
+    demo_arguments = json.dumps({"customers": customers})
+    demo = run_dbt("run-operation", "generate_demo_data", "--args", demo_arguments, target=target)
+    build = run_dbt("build", "--full-refresh", target=target)
+    manifest = json.loads(Path(home, "target", "manifest.json").read_text())
+    run_results = json.loads(Path(home, "target", "run_results.json").read_text())
+    build["idle_seconds"] = round(build["seconds"] - busy_seconds(run_results), 1)
+    return demo, build, manifest, run_results
 
 
 def read_warehouse(manifest: dict, target: str) -> dict:
@@ -190,22 +212,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="marketing-bench-", ignore_cleanup_errors=True) as home:
-        os.environ |= {
-            "MARKETING_HOME": home,
-            "MARKETING_SCHEMA": SCHEMA,
-            "DBT_PROFILES_DIR": str(ROOT),
-            "DBT_TARGET_PATH": f"{home}/target",
-            "DBT_LOG_PATH": f"{home}/logs",
-        }
-        vault.create_keys()
-        demo_arguments = json.dumps({"customers": arguments.customers})
-        demo = run_dbt("run-operation", "generate_demo_data", "--args", demo_arguments, target=arguments.target)
-        build = run_dbt("build", "--full-refresh", target=arguments.target)
-        manifest = json.loads(Path(home, "target", "manifest.json").read_text())
-        run_results = json.loads(Path(home, "target", "run_results.json").read_text())
+        demo, build, manifest, run_results = build_warehouse(home, arguments.customers, arguments.target)
         warehouse = read_warehouse(manifest, arguments.target)
 
-    build["idle_seconds"] = round(build["seconds"] - busy_seconds(run_results), 1)
     nodes = node_rows(run_results, manifest)
     report = {
         "customers": arguments.customers,
