@@ -18,30 +18,34 @@
 
 
 {#-
-  Score 1 to 5 by fifths, 5 for the end of `order_by` that sorts last. Customers who are equal get equal scores, so
-  fifths may differ in size; where all are equal the score is 1.
+  The four cut points of an RFM `variable` that divide customers into fifths. Customers who are equal are in the same one,
+  so fifths may differ in size. Null where nobody is that far; all are, where all customers are equal.
+  Expects rows of `running_sums` with variable, value and customers.
 -#}
-{% macro quintile_score(order_by) -%}
-    cast(least(5, floor(percent_rank() over (order by {{ order_by }}) * 5) + 1) as int)
+{% macro fifths(variable, fewer_is_better=false) -%}
+    {%- set behind = 'customers_in_all - customers_before - customers' if fewer_is_better else 'customers_before' -%}
+    array(
+        {%- for fifth in range(1, 5) %}
+            {{ 'max' if fewer_is_better else 'min' }}(value) filter (
+                where variable = '{{ variable }}' and 5 * ({{ behind }}) >= {{ fifth }} * greatest(customers_in_all - 1, 1)
+            ){{ ',' if not loop.last }}
+        {%- endfor %}
+        ) as {{ variable }}_cuts
 {%- endmacro %}
 
 
 {#-
-  RFM score of a `variable`: by fifths of the customers, or by the four cut points of var('rfm_cut_points')[variable] if there
-  are any. A score rises with each cut point reached; with `fewer_is_better` it falls with each one exceeded.
+  RFM score of a `variable`, 1 to 5: one more than the cut points reached, from below or, with `fewer_is_better`, from above. The
+  cut points are those of var('rfm_cut_points')[variable], if there are any, or the column <variable>_cuts of `fifths`.
 -#}
 {% macro rfm_score(variable, fewer_is_better=false) -%}
     {%- set all_cut_points = var('rfm_cut_points', none) -%}
     {%- set cut_points = all_cut_points[variable] if all_cut_points is mapping else none -%}
-    {%- if not cut_points -%}
-        {{ quintile_score(variable ~ (' desc' if fewer_is_better else '')) }}
-    {%- elif cut_points | length != 4 or cut_points | sort | unique | list != cut_points -%}
+    {%- if cut_points and (cut_points | length != 4 or cut_points | sort | unique | list != cut_points) -%}
         {{ exceptions.raise_compiler_error('rfm_cut_points: ' ~ variable ~ ' needs four rising numbers, not ' ~ cut_points) }}
-    {%- elif fewer_is_better -%}
-        5{% for point in cut_points %} - int({{ variable }} > {{ point }}){% endfor %}
-    {%- else -%}
-        1{% for point in cut_points %} + int({{ variable }} >= {{ point }}){% endfor %}
     {%- endif -%}
+    {%- set cuts = 'array(' ~ cut_points | join(', ') ~ ')' if cut_points else variable ~ '_cuts' -%}
+    1 + size(filter({{ cuts }}, cut -> {{ variable }} {{ '<=' if fewer_is_better else '>=' }} cut))
 {%- endmacro %}
 
 

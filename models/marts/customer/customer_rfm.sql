@@ -30,15 +30,10 @@ purchases as (
     group by orders.customer_id
 ),
 
--- Who never bought is as far from the last purchase as anybody.
-measured as (
+bought as (
     select
         customers.customer_id,
-        coalesce(
-            datediff(as_of.as_of_date, purchases.last_order_date),
-            max(datediff(as_of.as_of_date, purchases.last_order_date)) over (),
-            0
-        ) as recency_days,
+        datediff(as_of.as_of_date, purchases.last_order_date) as recency_days,
         cast(coalesce(purchases.frequency, 0) as int) as frequency,
         cast(coalesce(purchases.monetary, 0) as decimal(18, 4)) as monetary,
         purchases.first_order_date,
@@ -50,22 +45,61 @@ measured as (
     left join purchases on customers.customer_id = purchases.customer_id
 ),
 
+-- Who never bought is as far from the last purchase as anybody.
+measured as (
+    select
+        bought.* except (recency_days),
+        coalesce(bought.recency_days, farthest.recency_days, 0) as recency_days
+    from bought
+    cross join (select max(recency_days) as recency_days from bought) as farthest
+),
+
+counts as (
+    select variable, value, count(*) as customers
+    from measured
+    lateral view stack(
+        3,
+        'recency_days', cast(recency_days as decimal(18, 4)),
+        'frequency', cast(frequency as decimal(18, 4)),
+        'monetary', monetary
+    ) as variable, value
+    group by variable, value
+),
+
+running as (
+    {{ running_sums('counts', series='variable', value='value', amount='customers') }}
+),
+
+cut_points as (
+    select
+        {{ fifths('recency_days', fewer_is_better=true) }},
+        {{ fifths('frequency') }},
+        {{ fifths('monetary') }}
+    from running
+),
+
 scored as (
     select
-        *,
+        measured.*,
         {{ rfm_score('recency_days', fewer_is_better=true) }} as r_score,
         {{ rfm_score('frequency') }} as f_score,
         {{ rfm_score('monetary') }} as m_score
     from measured
+    cross join cut_points
+),
+
+averages as (
+    select avg(r_score) as r_score, avg(f_score) as f_score, avg(m_score) as m_score from scored
 ),
 
 compared as (
     select
-        *,
-        r_score > avg(r_score) over () as recent,
-        f_score > avg(f_score) over () as frequent,
-        m_score > avg(m_score) over () as valuable
+        scored.*,
+        scored.r_score > averages.r_score as recent,
+        scored.f_score > averages.f_score as frequent,
+        scored.m_score > averages.m_score as valuable
     from scored
+    cross join averages
 )
 
 select

@@ -72,21 +72,27 @@ purchases as (
     group by orders.customer_id, products.category, products.price_band
 ),
 
+choices as (
+    select customer_id, preference, choice, weight
+    from habits
+    lateral view stack(
+        4,
+        'hour', cast(hour as string),
+        'weekday', cast(weekday as string),
+        'device_type', device_type,
+        'channel', channel
+    ) as preference, choice
+    union all
+    select customer_id, preference, choice, weight
+    from purchases
+    lateral view stack(2, 'category', category, 'price_band', price_band) as preference, choice
+),
+
 weighted as (
-    {%- for preference, source in [
-        ('hour', 'habits'), ('weekday', 'habits'), ('device_type', 'habits'), ('channel', 'habits'),
-        ('category', 'purchases'), ('price_band', 'purchases'),
-    ] %}
-    select
-        customer_id,
-        '{{ preference }}' as preference,
-        cast({{ preference }} as string) as choice,
-        cast(sum(weight) as decimal(18, 4)) as weight
-    from {{ source }}
-    where {{ preference }} is not null
-    group by customer_id, {{ preference }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    select customer_id, preference, choice, cast(sum(weight) as decimal(18, 4)) as weight
+    from choices
+    where choice is not null
+    group by customer_id, preference, choice
 ),
 
 -- Of equals the first by name.

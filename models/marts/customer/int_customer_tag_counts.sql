@@ -37,15 +37,15 @@ as_of as (
 
 -- What a customer looked at, searched for, bought and asked about. Purchases are taken from the orders alone.
 records as (
-    select events.customer_id, events.product_id, events.category, null as search, null as topic
+    select
+        events.customer_id,
+        if(events.event_type = 'view', events.product_id, null) as product_id,
+        if(events.event_type = 'view', events.category, null) as category,
+        if(events.event_type = 'search', events.category, null) as search,
+        null as topic
     from events
     inner join as_of on events.event_date <= as_of.as_of_date
-    where events.event_type = 'view'
-    union all
-    select events.customer_id, null as product_id, null as category, events.category as search, null as topic
-    from events
-    inner join as_of on events.event_date <= as_of.as_of_date
-    where events.event_type = 'search' and events.category is not null
+    where events.event_type = 'view' or events.event_type = 'search' and events.category is not null
     union all
     select orders.customer_id, order_items.product_id, null as category, null as search, null as topic
     from order_items
@@ -76,10 +76,10 @@ interests as (
 ),
 
 tags as (
-    {%- for kind in ['category', 'brand', 'search', 'topic'] %}
-    select customer_id, '{{ kind }}: ' || {{ kind }} as tag, records from interests where {{ kind }} is not null
-    {{- ' union all' if not loop.last }}
-    {%- endfor %}
+    select customer_id, kind || ': ' || name as tag, records
+    from interests
+    lateral view stack(4, 'category', category, 'brand', brand, 'search', search, 'topic', topic) as kind, name
+    where name is not null
 ),
 
 occurrences as (

@@ -13,24 +13,16 @@ as_of as (
     select as_of_date from {{ ref('int_as_of') }}
 ),
 
--- What was bought together: products once per order, returns left out.
-bought as (
-    select distinct order_items.order_id, order_items.product_id
+-- What was bought together: products once per order, returns left out. n products make n (n - 1) / 2 pairs. A wholesaler's
+-- order of a thousand would make half a million and tell no taste.
+baskets as (
+    select order_items.order_id, collect_set(order_items.product_id) as products
     from order_items
     inner join orders on order_items.order_id = orders.order_id
     cross join as_of
     where not orders.is_cancelled and orders.order_date <= as_of.as_of_date and order_items.quantity > 0
-),
-
--- n products make n (n - 1) / 2 pairs. A wholesaler's order of a thousand would make half a million and tell no taste.
-baskets as (
-    select order_id from bought group by order_id having count(*) <= {{ var('basket_max_products', 100) }}
-),
-
-basket_products as (
-    select bought.order_id, bought.product_id
-    from bought
-    inner join baskets on bought.order_id = baskets.order_id
+    group by order_items.order_id
+    having size(products) <= {{ var('basket_max_products', 100) }}
 ),
 
 total as (
@@ -38,6 +30,10 @@ total as (
         count(*) as baskets,
         greatest({{ var('basket_min_baskets', 5) }}, {{ var('basket_min_support', 0.0001) }} * count(*)) as min_baskets
     from baskets
+),
+
+basket_products as (
+    select order_id, explode(products) as product_id from baskets
 ),
 
 -- A pair is at most as frequent as the rarer of the two, so rare products need not be paired at all (Apriori).
@@ -48,21 +44,20 @@ frequent as (
     where products.baskets >= total.min_baskets
 ),
 
-frequent_products as (
-    select basket_products.order_id, basket_products.product_id
+frequent_baskets as (
+    select basket_products.order_id, collect_list(basket_products.product_id) as products
     from basket_products
     inner join frequent on basket_products.product_id = frequent.product_id
+    group by basket_products.order_id
 ),
 
 pairs as (
-    select
-        one.product_id,
-        other.product_id as neighbour_id,
-        count(*) as baskets_together
-    from frequent_products as one
-    inner join frequent_products as other
-        on one.order_id = other.order_id and one.product_id < other.product_id
-    group by one.product_id, other.product_id
+    select product_id, neighbour_id, count(*) as baskets_together
+    from frequent_baskets
+    lateral view explode(products) as product_id
+    lateral view explode(products) as neighbour_id
+    where product_id < neighbour_id
+    group by product_id, neighbour_id
 ),
 
 directed as (

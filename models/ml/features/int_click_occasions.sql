@@ -43,14 +43,15 @@ sessions as (
 
 timeline as (
     select
-        customer_id, shown_at as at, 'impression' as kind, impression_id, context_click_rate, 0 as items, 0 as amount
+        customer_id,
+        if(kind = 'click', clicked_at, shown_at) as at,
+        kind,
+        if(kind = 'impression', impression_id, null) as impression_id,
+        if(kind = 'impression', context_click_rate, 0) as context_click_rate,
+        0 as items,
+        0 as amount
     from impressions
-    union all
-    select
-        customer_id, clicked_at as at, 'click' as kind, cast(null as string) as impression_id,
-        0 as context_click_rate, 0 as items, 0 as amount
-    from impressions
-    where is_clicked
+    lateral view explode(if(is_clicked, array('impression', 'click'), array('impression'))) as kind
     union all
     select
         customer_id, ordered_at as at, 'order' as kind, cast(null as string) as impression_id,
