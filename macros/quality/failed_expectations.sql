@@ -1,6 +1,7 @@
-{#- Query of the failed expectations (column message, critical ones first) of the given severities in the newest
-    run of a gate, and of one line more when the gate has never run: no result is no approval. -#}
-{% macro failed_expectations(gate, severities) %}
+{#- Query of the failed expectations (columns severity and message, critical ones first) in the newest run of a gate,
+    without those that are only recorded, and of one critical line more when the gate has never run: no result is no
+    approval. -#}
+{% macro failed_expectations(gate) %}
 with newest_run as (
     select max(run_at) as run_at from {{ gate }}
 ),
@@ -13,7 +14,7 @@ failed as (
     inner join newest_run on results.run_at = newest_run.run_at
     where
         not results.success
-        and results.severity in ('{{ severities | join("', '") }}')
+        and results.severity <> 'info'
 ),
 
 never_run as (
@@ -30,6 +31,6 @@ problems as (
     select * from never_run
 )
 
-select message from problems
+select severity, message from problems
 order by severity, message
 {% endmacro %}

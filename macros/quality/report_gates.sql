@@ -1,20 +1,14 @@
 {#- For on-run-end: one line per failed expectation of each gate whose gate_passed test did not pass in this run.
     results: dbt's run results. -#}
 {% macro report_gates(results) %}
-    {%- set gates = {} -%}
-    {%- for result in results -%}
+    {%- for result in results if result.status in ['fail', 'warn'] -%}
         {%- set test = result.node.test_metadata -%}
-        {%- if test and test.name == 'gate_passed' and result.status in ['fail', 'warn'] -%}
-            {%- do gates.setdefault(result.node.attached_node, []).extend(test.kwargs.severities) -%}
+        {%- if test and test.name == 'gate_passed' -%}
+            {%- set gate = graph.nodes[result.node.attached_node] -%}
+            {%- set relation = api.Relation.create(schema=gate.schema, identifier=gate.alias) -%}
+            {%- for row in run_query(failed_expectations(relation)).rows -%}
+                {%- do log(gate.name ~ ': ' ~ row['message'], info=true) -%}
+            {%- endfor -%}
         {%- endif -%}
-    {%- endfor -%}
-
-    {%- for gate, severities in gates.items() -%}
-        {%- set node = graph.nodes[gate] -%}
-        {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
-        {%- set failed = run_query(failed_expectations(relation, severities)) -%}
-        {%- for row in failed.rows -%}
-            {%- do log(node.name ~ ': ' ~ row['message'], info=true) -%}
-        {%- endfor -%}
     {%- endfor -%}
 {% endmacro %}

@@ -1,4 +1,5 @@
-{#- Fails with one row per failed expectation of the given severities in the newest run of a gate. -#}
-{% test gate_passed(model, severities) %}
-{{ failed_expectations(model, severities) }}
+{#- Fails when a critical expectation failed in the newest run of a gate, warns when others did; counts both. -#}
+{% test gate_passed(model) %}
+{{ config(warn_if='> 0', error_if="> 0 and count_if(severity = 'critical') > 0") }}
+{{ failed_expectations(model) }}
 {% endtest %}

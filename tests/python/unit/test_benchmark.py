@@ -45,7 +45,7 @@ RUN = {
         result("model.p.stg_orders", 4.0, "03", "07"),
         result("model.p.stg_events", 3.0, "04", "06"),  # inside the span of stg_orders
         result("model.p.gate_shop", 5.0, "10", "15"),
-        result("test.p.gate_shop_critical.1a2b3c", 0.25, "15", "16", status="pass"),
+        result("test.p.gate_shop_passed.1a2b3c", 0.25, "15", "16", status="pass"),
         result("unit_test.p.rfm.recency_of_non_buyers", 0.75, "15", "17", status="pass"),
         result("model.p.rfm", 2.0, "17", "19"),
         result("model.p.results", 0.0, status="skipped"),
@@ -63,7 +63,7 @@ def test_one_row_per_node_slowest_first() -> None:
         ("spellings", "seeds", "success", 1.0),
         ("recency_of_non_buyers", "unit tests", "pass", 0.75),
         ("p-on-run-start-0", "hooks", "success", 0.5),
-        ("gate_shop_critical", "data tests", "pass", 0.25),
+        ("gate_shop_passed", "data tests", "pass", 0.25),
         ("results", "quality", "skipped", 0.0),
     ]
 
