@@ -31,6 +31,8 @@ MACROS = (
         "spark_sequence",
         "(a date, b date) as list_transform(generate_series(0, b - a), lambda days : a + days::integer)",
     ),
+    ("spark_octet_length", "(x varchar) as strlen(x)"),
+    ("spark_octet_length", "(x blob) as octet_length(x)"),
     ("timestamp_seconds", "(seconds) as make_timestamp((seconds * 1000000::bigint)::bigint)"),
     ("timestamp_millis", "(milliseconds) as make_timestamp(milliseconds::bigint * 1000)"),
     (
@@ -106,6 +108,21 @@ def _concat_ws(self, node: exp.ConcatWs) -> str:
     return self.func("CONCAT_WS", *node.expressions)
 
 
+def _collect(self, node: exp.ArrayAgg | exp.ArrayUniqueAgg, where: exp.Expression | None = None) -> str:
+    """Without a value the array is empty; DuckDB's is null."""
+    value = self.sql(node, "this")
+    distinct = "DISTINCT " if isinstance(node, exp.ArrayUniqueAgg) else ""
+    condition = f"{value} IS NOT NULL" + (f" AND ({self.sql(where)})" if where else "")
+    array = f"LIST({distinct}{value}) FILTER(WHERE {condition})"
+    return array if isinstance(node.parent, exp.Window) else f"COALESCE({array}, [])"
+
+
+def _filter(self, node: exp.Filter) -> str:
+    if isinstance(node.this, (exp.ArrayAgg, exp.ArrayUniqueAgg)):
+        return _collect(self, node.this, node.expression.this)
+    return self.filter_sql(node)
+
+
 RULES: dict[type[exp.Expression], Callable] = {
     exp.TryCast: _cast,
     exp.TsOrDsAdd: _add_days,
@@ -114,6 +131,9 @@ RULES: dict[type[exp.Expression], Callable] = {
     exp.FromJson: _from_json,
     exp.Extract: _extract,
     exp.ConcatWs: _concat_ws,
+    exp.ArrayAgg: _collect,
+    exp.ArrayUniqueAgg: _collect,
+    exp.Filter: _filter,
     exp.Hint: lambda self, node: "",
     # A date, not a timestamp.
     exp.DateTrunc: lambda self, node: f"CAST(DATE_TRUNC({self.sql(node, 'unit')}, {self.sql(node, 'this')}) AS DATE)",
@@ -149,7 +169,7 @@ NAMED: dict[str, str] = {
     "weekday": "(ISODOW({0}) - 1)",  # Monday is 0; DuckDB's own begins on Sunday
     "isnull": "({0} IS NULL)",
     "isnotnull": "({0} IS NOT NULL)",
-    "octet_length": "STRLEN({0})",
+    "octet_length": "spark_octet_length({0})",
 }
 
 
@@ -173,7 +193,16 @@ class SparkOnDuckDB(DuckDB):
 
 def translate(sql: str) -> str:
     """Spark's query ``sql`` for DuckDB. Raises sqlglot.errors.SqlglotError for what has no counterpart."""
-    return sqlglot.parse_one(sql, dialect="spark").sql(SparkOnDuckDB, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    query = sqlglot.parse_one(sql, dialect="spark")
+    # A parameter hides a relation of the same name in Spark; in DuckDB the relation wins.
+    for function in query.find_all(exp.Lambda):
+        names = {parameter.name for parameter in function.expressions}
+        for identifier in list(function.find_all(exp.Identifier)):
+            is_field = isinstance(identifier.parent, exp.Dot) and identifier.arg_key == "expression"
+            in_table = isinstance(identifier.parent, exp.Column) and identifier.parent.args.get("table")
+            if identifier.name in names and not is_field and (not in_table or identifier.arg_key == "table"):
+                identifier.set("this", f"{identifier.name}__parameter")
+    return query.sql(SparkOnDuckDB, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
 def duckdb_type(spark_type: str) -> str:
