@@ -30,7 +30,7 @@
     {%- if former is not none and former.type == 'table' -%}
         {%- do adapter.drop_relation(former) -%}
     {%- endif -%}
-    {%- do point_view(view, version) -%}
+    {%- do point_view(view, version, exists=former is not none and former.type == 'view') -%}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [view]}) }}
 {% endmaterialization %}

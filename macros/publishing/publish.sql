@@ -12,13 +12,14 @@
         {%- set pairs = [] -%}
         {%- for node in nodes -%} {%- do pairs.append((node.name, run_version())) -%} {%- endfor -%}
         {%- if pairs -%} {%- do record_versions(pairs) -%} {%- endif -%}
+        {%- set views = run_query('show tables in ' ~ target.schema).columns['tableName'].values() | list -%}
         {%- for node in nodes if node.config.meta.get('published') -%}
-            {%- do point_view(published_relation(node), version_relation(node, run_version())) -%}
+            {%- do point_view(published_relation(node), version_relation(node, run_version()), exists=node.alias in views) -%}
         {%- endfor -%}
-        {%- do drop_old_versions() -%}
+        {%- do drop_old_versions(built_nodes(results)) -%}
     {%- elif execute and flags.WHICH == 'run' -%}
         {%- do create_hook_table('publications') -%}
-        {%- do drop_old_versions() -%}
+        {%- do drop_old_versions(built_nodes(results)) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -43,7 +44,7 @@
     {%- for unique_id, node in built.items() if unique_id not in faulty -%}
         {%- set doubtful = ungated_parents(node, results, faulty) -%}
         {%- for parent in versioned_parents(node) if parent.unique_id not in approved -%}
-            {%- if parent.unique_id in built or shown_version(build_view(parent)) != former.get(parent.name, [none])[0] -%}
+            {%- if parent.unique_id in built or shown_in_build(parent, built) != former.get(parent.name, [none])[0] -%}
                 {%- do doubtful.append(parent.name) -%}
             {%- endif -%}
         {%- endfor -%}

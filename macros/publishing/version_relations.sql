@@ -53,10 +53,11 @@
 
 {#-
   Put a view on a version of its model. `alter view` is one change of the metastore; `create or replace view` would drop
-  the view first, and readers would meet the gap.
+  the view first, and readers would meet the gap. exists: whether the view is there, if the caller knows.
 -#}
-{% macro point_view(view, table) -%}
-    {%- do run_query(('alter view ' if exists_now(view) else 'create view ') ~ view ~ ' as select * from ' ~ table) -%}
+{% macro point_view(view, table, exists=none) -%}
+    {%- set exists = exists_now(view) if exists is none else exists -%}
+    {%- do run_query(('alter view ' if exists else 'create view ') ~ view ~ ' as select * from ' ~ table) -%}
 {%- endmacro %}
 
 

@@ -57,6 +57,20 @@
 {%- endmacro %}
 
 
+{#-
+  The version that the build shows of a model: the run's own if it was `built`, by unique id; else what dbt read of the view
+  when the run began, for asking again, view by view, is the longest part of a small run's end.
+-#}
+{% macro shown_in_build(node, built) -%}
+    {%- if node.unique_id in built -%} {{ return(run_version()) }} {%- endif -%}
+    {%- set view = load_cached_relation(build_view(node)) -%}
+    {%- if view is not none and view.information -%}
+        {{ return(modules.re.findall('(?m)^View Text: .*__(v[0-9]{14}[0-9a-f]{4}(?:__scrubbed)?)', view.information) | last | default(none)) }}
+    {%- endif -%}
+    {{ return(shown_version(build_view(node))) }}
+{%- endmacro %}
+
+
 {#- Versions that exist, by model. -#}
 {% macro existing_versions() -%}
     {%- set existing = {} -%}
@@ -74,14 +88,15 @@
 
 {#-
   Drop the versions that nobody can need any more: not in force, none of the var('keep_versions') before it, and not the
-  one that the current build shows. Those are older ones, and what killed or failed runs left behind.
+  one that the current build shows. Those are older ones, and what killed or failed runs left behind. built: the models
+  that this run built, by unique id.
 -#}
-{% macro drop_old_versions() -%}
+{% macro drop_old_versions(built) -%}
     {%- set approved, existing, files = approved_versions(), existing_versions(), existing_files() -%}
     {%- for node in versioned_nodes() -%}
         {%- set kept = approved.get(node.name, [])[:1 + [var('keep_versions'), 1] | max] -%}
         {%- set others = existing.get(node.name, []) | reject('in', kept) | list -%}
-        {%- set shown = shown_version(build_view(node)) if others -%}
+        {%- set shown = shown_in_build(node, built) if others -%}
         {%- set dropped = others | reject('equalto', shown) | list -%}
         {%- for version in dropped -%}
             {%- do run_query('drop table if exists ' ~ version_relation(node, version)) -%}
