@@ -18,7 +18,7 @@ start=$$SECONDS; while sleep 10; do \
 done & ticker=$$!; trap "kill $$ticker" EXIT; $(1)
 endef
 
-.PHONY: help install build test test-all lint serve quality docs bench lock clean
+.PHONY: help install build test test-all lint lint-python lint-types lint-sql lint-dbt serve quality docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,10 +46,21 @@ test: install ## run the tests of a change: unit, Spark, and the built demo (20 
 test-all: test ## run every test: also engines, clusters, real data, kills (an hour)
 	@$(BIN)/python -m pytest tests/python/full
 
-lint: install ## check the style of Python and SQL
-	@$(BIN)/ruff check src tests/python benchmarks
-	@$(BIN)/ruff format --check src tests/python benchmarks
-	@$(BIN)/sqlfluff lint models
+lint: install ## check Python, types, SQL and the project's references, without a warehouse
+	@$(MAKE) --no-print-directory --keep-going --jobs lint-python lint-types lint-sql lint-dbt
+
+lint-python:
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+lint-types:
+	@$(BIN)/mypy --no-error-summary
+
+lint-sql:
+	@$(BIN)/sqlfluff lint --disable-progress-bar models
+
+lint-dbt:
+	@$(BIN)/dbt --quiet --warn-error parse
 
 serve: install ## serve the warehouse to BI tools on 127.0.0.1:10000 (JDBC/ODBC) until Ctrl-C
 	@$(BIN)/python -m precision_marketing.server
