@@ -202,11 +202,13 @@ def build_demo(work: Path, customers: int) -> Demo:
     if not output.exists():
         home.mkdir(parents=True)
         log = event_log(events)
-        arguments = f"{{customers: {customers}, only_if_empty: true}}"
-        generated = run_dbt("run-operation", "generate_demo_data", "--args", arguments, home=home)
         (events / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in log.items()))
-        built = run_dbt("build", home=home, SPARK_CONF_DIR=str(events))
-        output.write_text(generated.stdout + built.stdout)
+        built = subprocess.run(
+            [sys.executable, "-m", "precision_marketing.build", "--customers", str(customers)],
+            cwd=ROOT, env=dbt_environment(home, SPARK_CONF_DIR=str(events)), capture_output=True, text=True,
+        )  # fmt: skip
+        assert built.returncode == 0, built.stdout[-6000:] + built.stderr[-2000:]
+        output.write_text(built.stdout)
     return Demo(home, output.read_text(), events)
 
 

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+import harness
+
+PROJECT = harness.ROOT
 
 FCT_EVENTS = "models/marts/core/fct_events.sql"
 TICKETS = "models/marts/customer/int_customer_ticket_attributes.sql"
@@ -21,10 +23,10 @@ FAULTS = [
     ("    from recent\n", "    from recent newest\n", "AL01"),
     ("    select customer_id from", "    select customer_id, count(1) as accounts from", "CV04"),
     ("    left join customers on", "    right join customers on", "CV08"),
-    ("    select keep_from from", "    select distinct(keep_from) from", "ST08"),
+    ("    select * from rebuilt\n", "    select distinct(event_id) from rebuilt\n", "ST08"),
     ("\nfrom all_days\n", "\nfrom all_days\n;\n", "CV06"),
     # In a branch that only a run with an approved version takes.
-    ("    where occurred_at >= coalesce(", "    WHERE occurred_at >= coalesce(", "CP01"),
+    ("    where {{ is_taken_over", "    WHERE {{ is_taken_over", "CP01"),
 ]
 
 

@@ -40,8 +40,11 @@ def as_built(served: harness.Server) -> dict[str, tuple]:
 
 
 def test_the_build_prints_dbts_lines_and_nothing_else(demo) -> None:
-    odd = [line for line in demo.output.splitlines() if not re.match(r"\d\d:\d\d:\d\d  ", line)]
+    printed, _, next_steps = demo.output.partition("\nThe warehouse is built. Next:\n")
+    odd = [line for line in printed.splitlines() if not re.match(r"\d\d:\d\d:\d\d  ", line)]
     assert odd == []
+    assert re.findall(r"make \w+", next_steps) == ["make serve", "make quality", "make docs"]
+    assert "Demo data: orders (4 of 6)" in printed
     assert re.search(r"PASS=\d+ WARN=0 ERROR=0 SKIP=0", demo.output), demo.output[-500:]
 
 
