@@ -65,7 +65,7 @@ def test_names_of_segments_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("subject, values", VALUES.items(), ids=str)
+@pytest.mark.parametrize("subject, values", VALUES.items(), ids=[".".join(subject) for subject in VALUES])
 def test_values_are_known(subject: tuple[str, str], values: set[str]) -> None:
     seed, column = subject
     assert {row[column] for row in rows_of(seed)} <= values
