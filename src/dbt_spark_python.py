@@ -52,11 +52,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
@@ -248,12 +243,14 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
 
 
 def _is_locked(settings: Mapping[str, str]) -> bool:
-    """Whether another process has the embedded Derby metastore of ``settings`` open; False where that cannot be told."""
+    """Whether another process has the Derby metastore of ``settings`` open; False where that cannot be told."""
     url = settings.get("spark.hadoop.javax.jdo.option.ConnectionURL", "")
     database = re.search(r"^jdbc:derby:;?(?:databaseName=)?([^;]+)", url)
     lock = Path(database.group(1), "dbex.lck") if database else None
-    if fcntl is None or lock is None or not lock.is_file():
+    if sys.platform == "win32" or lock is None or not lock.is_file():
         return False
+    import fcntl
+
     with open(lock, "r+b") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

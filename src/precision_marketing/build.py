@@ -24,12 +24,14 @@ The warehouse is built. Next:
 def build(customers: int, arguments: list[str]) -> bool:
     """Make what is missing and build. Returns whether all of it succeeded; dbt has printed what did not.
 
-    customers: size of the demo, used only where the raw tables are empty. arguments: given to ``dbt build`` as they are.
+    customers: size of the demo, used only where the raw tables are empty. arguments: what ``dbt build`` is given.
     Raises VaultKeyError for malformed keys.
     """
     created = vault.create_keys()
     if created:
-        print(f"Made {' and '.join(created)} in {vault.key_file()}. Keep that file: nobody can read the vault without it.")
+        print(
+            f"Made {' and '.join(created)} in {vault.key_file()}. Keep that file: nobody can read the vault without it."
+        )
     from dbt.cli.main import dbtRunner
 
     demo = f"{{customers: {customers}, only_if_empty: true}}"

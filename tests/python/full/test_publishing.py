@@ -256,8 +256,8 @@ class Reader(threading.Thread):
             "orders": "select count(*), count(distinct batch), max(batch) from {}.orders",
             "totals": "select sum(orders), count(distinct batch), max(batch) from {}.totals",
             "report": "select sum(doubled) div 2, count(distinct batch), max(batch) from {}.report",
-            "facts": """select count(*), count(distinct batch) filter (where is_newest), max(batch) filter (where is_newest)
-                from (select batch, day >= '2025-03-17' as is_newest from {}.facts)""",
+            "facts": """select count(*), count(distinct newest), max(newest)
+                from (select if(day >= '2025-03-17', batch, null) as newest from {}.facts)""",
         }
         while not self.done.wait(0.2):  # leaves the cores to the builds
             for table, query in queries.items():
@@ -307,4 +307,5 @@ def test_a_reader_never_meets_an_error_or_an_unapproved_row(warehouse: Warehouse
         for _, name, _ in warehouse.server.query(f"show tables in {warehouse.schema}_build like 'facts__files__v*'")
         for (partition,) in warehouse.server.query(f"show partitions {warehouse.schema}_build.{name}")
     ]
-    assert sorted(partition for _, partition in held) == ["month=2025-01-01", "month=2025-02-01"] + ["month=2025-03-01"] * 3
+    once, each = ["month=2025-01-01", "month=2025-02-01"], ["month=2025-03-01"]
+    assert sorted(partition for _, partition in held) == once + 3 * each
