@@ -15,9 +15,14 @@
   and selects, beside what it builds anew, the rows that `taken_over` gives.
 -#}
 
-{#- Delta and Iceberg keep files by themselves. -#}
+{#- Formats whose tables are folders of files. Delta and Iceberg keep a list of their own; a version of theirs is a full copy. -#}
+{% macro sharing_formats() -%}
+    {{ return(['parquet', 'orc']) }}
+{%- endmacro %}
+
+
 {% macro shares_months(node) -%}
-    {{ return(node.config.meta.get('takes_over') is not none and node.config.get('file_format') in ['parquet', 'orc']) }}
+    {{ return(node.config.meta.get('takes_over') is not none and node.config.get('file_format') in sharing_formats()) }}
 {%- endmacro %}
 
 
@@ -56,12 +61,14 @@
 {#-
   Condition under which an older row of the approved version is written again: it is in a month of which a part is built
   anew or has expired. Expects the CTE `limits`. The other months are shared, or gone with the retention. The subqueries
-  let Spark read those months alone.
+  let Spark read those months alone. In a format that shares nothing, every row that may be kept is written again.
 -#}
 {% macro is_taken_over(takes_over, month) -%}
+    {% if config.get('file_format', 'parquet') in sharing_formats() -%}
     ({{ month }} >= (select {{ month_of('first_day') }} from limits)
         or {{ month }} = (select {{ month_of(business_date('keep_from')) }} from limits))
-    and {{ takes_over.day }} < (select first_day from limits)
+    and {% endif -%}
+    {{ takes_over.day }} < (select first_day from limits)
     and {{ takes_over.instant }} >= (select keep_from from limits)
 {%- endmacro %}
 

@@ -37,6 +37,17 @@ def test_ten_daily_runs_give_what_one_full_run_gives(
     assert late[0][0] > 2, "no late events in these days: the test would prove little"
 
 
+def test_a_format_that_shares_no_months_keeps_every_row(tmp_path: Path, demo, spark_cluster: harness.Server) -> None:
+    """As Delta and Iceberg, which need packages that are not here: each version is a full copy."""
+    project = daily_runs.write_project(tmp_path / "project", file_format="json")
+    for day in DAYS[-2:]:
+        build(project, tmp_path, spark_cluster, "copies", day, "--select", "+fct_events")
+    build(project, tmp_path, spark_cluster, "copied_at_once", DAYS[-1], "--select", "+fct_events")
+    found = [harness.content(spark_cluster, f"{s}_build.fct_events") for s in ("copies", "copied_at_once")]
+    harness.assert_same({"fct_events": found[0]}, {"fct_events": found[1]})
+    assert not spark_cluster.query("show tables in copies_build like '*__files__*'")
+
+
 def test_without_a_window_late_events_would_be_lost(
     project: Path, tmp_path: Path, demo, spark_cluster: harness.Server
 ) -> None:

@@ -41,7 +41,7 @@ CORE = harness.ROOT / "models" / "marts" / "core"
 TESTED = ("fct_events", "fct_ad_impressions", "customer_history", "fct_sessions", "int_device_customers")
 
 
-def write_project(folder: Path) -> Path:
+def write_project(folder: Path, file_format: str = "parquet") -> Path:
     """The project's models of TESTED on views of what has arrived, as a dbt project in ``folder``."""
     stand_ins = {**ARRIVED, **dict.fromkeys(GATES, "select 1 as one")}
     files = {f"models/arrived/{name}.sql": f"{{{{ var('{name}') }}}}" for name in stand_ins}
@@ -54,7 +54,7 @@ def write_project(folder: Path) -> Path:
     settings = yaml.safe_load((harness.ROOT / "dbt_project.yml").read_text())
     harness.write_project(
         folder, files,
-        models={"+file_format": "parquet", "example": {
+        models={"+file_format": file_format, "example": {
             "arrived": {"+materialized": "view", "+schema": "arrived"},
             "core": {"+materialized": "versioned", "+schema": "build"}}},
         vars=settings["vars"],
