@@ -18,6 +18,16 @@ PROJECT = Path(__file__).resolve().parents[3]
 CACHE = sys.modules.setdefault(__name__ + "_cache", type(sys)(__name__ + "_cache"))
 
 
+class Config:
+    """A model's configuration: nothing is set."""
+
+    def __call__(self, *args, **kwargs) -> str:
+        return ""
+
+    def get(self, name: str, default: object = None) -> object:
+        return default
+
+
 def compiled_late(macro: nodes.Macro, environment: jinja2.Environment, words: dict) -> Callable:
     """Compile `macro` when it is first called: most models need few, and by then `words` knows all the others."""
     compiled = []
@@ -36,7 +46,9 @@ def context() -> dict[str, object]:
     variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     words = {
         **DBT_BUILTINS,  # ref, source, this, return, is_incremental, ...
+        "config": Config(),
         "execute": True,
+        "range": range,
         "graph": {},
         "var": lambda name, *default: variables.get(name, *default) if default else variables[name],
     }
