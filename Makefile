@@ -39,11 +39,11 @@ $(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml
 build: install ## build the warehouse: keys and demo data if there are none yet, then dbt build
 	@$(BIN)/python -m precision_marketing.build --customers $(CUSTOMERS)
 
-test: install ## run the tests of a change: unit, Spark, and the built demo (20 minutes)
+test: install ## run the tests of a change: unit, Spark, and the built demo
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/python/spark tests/python/warehouse
 
-test-all: test ## run every test: also engines, clusters, real data, kills (an hour)
+test-all: test ## run every test: also engines, clusters, real data, kills
 	@$(BIN)/python -m pytest tests/python/full
 
 lint: install ## check Python, types, SQL and the project's references, without a warehouse
