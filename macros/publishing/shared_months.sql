@@ -139,6 +139,12 @@
 {%- endmacro %}
 
 
+{#- What follows the name of a model in the names of the tables that hold its rows, as a regular expression. -#}
+{% macro stored_name_pattern() -%}
+    {{ return('(' ~ version_pattern() ~ '|' ~ files_pattern() ~ ')$') }}
+{%- endmacro %}
+
+
 {#- Delete the months that none of the `versions` of a model names, with their files. -#}
 {% macro drop_unused_months(node, versions, files) -%}
     {%- set month = node.config.partition_by[0] -%}

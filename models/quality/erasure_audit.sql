@@ -14,11 +14,11 @@ checks as (
     select * from {{ source('hooks', 'erasure_checks') }}
 ),
 
--- A version of a table counts as that table. A run that was killed may have found the same rows before.
+-- A version of a table, and the months it is made of, count as that table. A run that was killed may have found the same rows before.
 removed as (
     select
         request_id,
-        concat_ws(', ', array_sort(collect_set(regexp_replace(table_name, '{{ version_pattern() }}$', '')))) as tables_touched,
+        concat_ws(', ', array_sort(collect_set(regexp_replace(table_name, '{{ stored_name_pattern() }}', '')))) as tables_touched,
         sum(rows_removed) as rows_removed
     from (
         select request_id, table_name, max(rows_removed) as rows_removed
