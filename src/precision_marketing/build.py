@@ -32,13 +32,14 @@ def build(customers: int, arguments: list[str]) -> bool:
         print(
             f"Made {' and '.join(created)} in {vault.key_file()}. Keep that file: nobody can read the vault without it."
         )
+    from dbt.cli.exceptions import DbtUsageException
     from dbt.cli.main import dbtRunner
 
     demo = f"{{customers: {customers}, only_if_empty: true}}"
     for command in (["run-operation", "generate_demo_data", "--args", demo], ["build", *arguments]):
         result = dbtRunner().invoke(command)
-        if result.exception:
-            print(result.exception, file=sys.stderr)
+        if isinstance(result.exception, DbtUsageException):  # the only one that dbt does not print by itself
+            print(f"error: {result.exception}", file=sys.stderr)
         if not result.success:
             return False
     return True
