@@ -215,7 +215,8 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
     settings = {"spark.ui.showConsoleProgress": "false", **parameters}
     log = Path(settings.get(OWN_SETTINGS + "driverLog") or os.devnull)
     log.parent.mkdir(parents=True, exist_ok=True)
-    if _is_locked(settings):  # Hive would try for a minute and a half before it says so
+    # Hive would try for a minute and a half before it says so. A Java of this process may have it open by right.
+    if SparkContext._gateway is None and _is_locked(settings):
         raise SparkUnavailable(
             "Spark did not start: another process has its metastore open; only one may use an embedded warehouse"
         )

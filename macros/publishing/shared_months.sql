@@ -7,8 +7,9 @@
   no version that is kept names them (drop_unused_months).
 
   A model takes part by
-    partition_by      one column, the first day of the row's month (`month_of`)
-    meta.takes_over   day        the column with the row's day
+    partition_by      one column, `month`
+    meta.takes_over   month      the column with the first day of the row's month (`month_of`)
+                      day        the column with the row's day
                       days       so many of the newest days are built again, for rows that arrive late
                       retention  the raw table whose retention_days end the life of old rows
                       instant    the column that retention looks at
@@ -47,7 +48,11 @@
     select
         {% if approved -%}
         coalesce(
-            date_sub((select max({{ takes_over.day }}) from {{ approved }} as approved), {{ takes_over.days }}), date '1900-01-01'
+            date_sub((
+                select max({{ takes_over.day }}) from {{ approved }} as approved
+                where {{ takes_over.month }} = (select max({{ takes_over.month }}) from {{ approved }} as approved)
+            ), {{ takes_over.days }}),
+            date '1900-01-01'
         ) as first_day,
         {%- else -%}
         date '1900-01-01' as first_day,
@@ -63,10 +68,10 @@
   anew or has expired. Expects the CTE `limits`. The other months are shared, or gone with the retention. The subqueries
   let Spark read those months alone. In a format that shares nothing, every row that may be kept is written again.
 -#}
-{% macro is_taken_over(takes_over, month) -%}
+{% macro is_taken_over(takes_over) -%}
     {% if config.get('file_format', 'parquet') in sharing_formats() -%}
-    ({{ month }} >= (select {{ month_of('first_day') }} from limits)
-        or {{ month }} = (select {{ month_of(business_date('keep_from')) }} from limits))
+    ({{ takes_over.month }} >= (select {{ month_of('first_day') }} from limits)
+        or {{ takes_over.month }} = (select {{ month_of(business_date('keep_from')) }} from limits))
     and {% endif -%}
     {{ takes_over.day }} < (select first_day from limits)
     and {{ takes_over.instant }} >= (select keep_from from limits)
@@ -85,7 +90,8 @@
 
 {#- Make the version of a run: the months that it wrote, and those of the approved version that are neither built anew nor expired. -#}
 {% macro assemble_version(version, written) -%}
-    {%- set takes_over, month = config.get('meta').takes_over, config.get('partition_by')[0] -%}
+    {%- set takes_over = config.get('meta').takes_over -%}
+    {%- set month = takes_over.month -%}
     {%- set approved = approved_version() -%}
     {%- set months = run_query(months_of(written, month)).rows | list -%}
     {%- if approved -%}
@@ -121,12 +127,9 @@
 {#- Tables with the months that runs wrote, also runs that failed or were killed, by name of the model. -#}
 {% macro existing_files() -%}
     {%- set existing = {} -%}
-    {%- for schema, nodes in versioned_nodes() | groupby('schema') if adapter.check_schema_exists(none, schema) -%}
-        {%- set tables = run_query('show tables in ' ~ schema ~ " like '*__files__v*'").columns['tableName'].values() -%}
-        {%- for node in nodes if shares_months(node) -%}
-            {%- for table in tables if modules.re.fullmatch(node.alias ~ files_pattern(), table) -%}
-                {%- do existing.setdefault(node.name, []).append(api.Relation.create(schema=schema, identifier=table, type='table')) -%}
-            {%- endfor -%}
+    {%- for name, tables in stored_tables(files_pattern()).items() -%}
+        {%- for node, suffix in tables if shares_months(node) -%}
+            {%- do existing.setdefault(name, []).append(api.Relation.create(schema=node.schema, identifier=node.alias ~ suffix, type='table')) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(existing) }}
@@ -147,7 +150,7 @@
 
 {#- Delete the months that none of the `versions` of a model names, with their files. -#}
 {% macro drop_unused_months(node, versions, files) -%}
-    {%- set month = node.config.partition_by[0] -%}
+    {%- set month = node.config.meta.takes_over.month -%}
     {%- set named, held = [], [] -%}
     {%- for version in versions -%} {%- do named.append(months_of(version_relation(node, version), month)) -%} {%- endfor -%}
     {%- for table in files -%}
@@ -177,7 +180,7 @@
   reading the month at that moment may fail, as erasing must not wait for it.
 -#}
 {% macro scrub_months(node, files, versions) -%}
-    {%- set month = node.config.partition_by[0] -%}
+    {%- set month = node.config.meta.takes_over.month -%}
     {%- for table, key in files -%}
         {%- set keys = pending_keys(key) -%}
         {%- set touched = run_query(

@@ -52,7 +52,12 @@
 {#- The version that a view stands on, by its own text; none where there is no such view. -#}
 {% macro shown_version(view) -%}
     {%- if not exists_now(view) -%} {{ return(none) }} {%- endif -%}
-    {%- set text = run_query('show create table ' ~ view).rows[0][0] -%}
+    {{ return(version_in(run_query('show create table ' ~ view).rows[0][0])) }}
+{%- endmacro %}
+
+
+{#- The version that the text of a view names; none where it names none. -#}
+{% macro version_in(text) -%}
     {{ return(modules.re.findall('__(v[0-9]{14}[0-9a-f]{4}(?:__scrubbed)?)', text) | last | default(none)) }}
 {%- endmacro %}
 
@@ -65,22 +70,32 @@
     {%- if node.unique_id in built -%} {{ return(run_version()) }} {%- endif -%}
     {%- set view = load_cached_relation(build_view(node)) -%}
     {%- if view is not none and view.information -%}
-        {{ return(modules.re.findall('(?m)^View Text: .*__(v[0-9]{14}[0-9a-f]{4}(?:__scrubbed)?)', view.information) | last | default(none)) }}
+        {{ return(version_in(modules.re.findall('(?m)^View Text: .*', view.information) | join)) }}
     {%- endif -%}
     {{ return(shown_version(build_view(node))) }}
+{%- endmacro %}
+
+
+{#- The tables that hold the models' rows, by name of the model: (node, what its name adds to the model's alias). -#}
+{% macro stored_tables(pattern) -%}
+    {%- set stored = {} -%}
+    {%- for schema, nodes in versioned_nodes() | groupby('schema') if adapter.check_schema_exists(none, schema) -%}
+        {%- set tables = run_query('show tables in ' ~ schema ~ " like '*__v*'").columns['tableName'].values() -%}
+        {%- for node in nodes -%}
+            {%- for table in tables if modules.re.fullmatch(node.alias ~ pattern, table) -%}
+                {%- do stored.setdefault(node.name, []).append((node, table[node.alias | length:])) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(stored) }}
 {%- endmacro %}
 
 
 {#- Versions that exist, by model. -#}
 {% macro existing_versions() -%}
     {%- set existing = {} -%}
-    {%- for schema, nodes in versioned_nodes() | groupby('schema') if adapter.check_schema_exists(none, schema) -%}
-        {%- set tables = run_query('show tables in ' ~ schema ~ " like '*__v*'").columns['tableName'].values() -%}
-        {%- for node in nodes -%}
-            {%- for table in tables if modules.re.fullmatch(node.alias ~ version_pattern(), table) -%}
-                {%- do existing.setdefault(node.name, []).append(table[node.alias | length + 2:]) -%}
-            {%- endfor -%}
-        {%- endfor -%}
+    {%- for name, tables in stored_tables(version_pattern()).items() -%}
+        {%- for node, suffix in tables -%} {%- do existing.setdefault(name, []).append(suffix[2:]) -%} {%- endfor -%}
     {%- endfor -%}
     {{ return(existing) }}
 {%- endmacro %}

@@ -29,9 +29,7 @@ def build(customers: int, arguments: list[str]) -> bool:
     """
     created = vault.create_keys()
     if created:
-        print(
-            f"Made {' and '.join(created)} in {vault.key_file()}. Keep that file: nobody can read the vault without it."
-        )
+        print(vault.created_message(created))
     from dbt.cli.exceptions import DbtUsageException
     from dbt.cli.main import dbtRunner
 
@@ -47,7 +45,9 @@ def build(customers: int, arguments: list[str]) -> bool:
 
 def main() -> None:
     """Entry point of ``python -m precision_marketing.build``; exits with 1 if anything failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--customers", type=int, default=5000, help="size of the demo, if there is no data yet")
     options, arguments = parser.parse_known_args()
     try:

@@ -28,7 +28,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,6 +137,11 @@ def create_keys() -> list[str]:
 # ------------------------------------------------------------------------------------ Spark sessions
 
 
+def created_message(created: Sequence[str]) -> str:
+    """What whoever let ``create_keys`` make keys has to know; ``created`` is what it returned."""
+    return f"Made {' and '.join(created)} in {key_file()}. Keep that file: nobody can read the vault without it."
+
+
 def session_functions(keys: Keys) -> dict[str, tuple[Callable[..., Any], str]]:
     """The SQL functions of this module: Python function and Spark type of its result, by name."""
     hash_key, aes, current = keys.hash_key, dict(keys.aes), keys.key_id
@@ -190,7 +195,7 @@ def main() -> None:
     except VaultKeyError as error:
         sys.exit(f"error: {error}")
     if created:
-        print(f"Made {' and '.join(created)} in {key_file()}. Keep that file: nobody can read the vault without it.")
+        print(created_message(created))
     else:
         print(f"The keys are there, nothing changed (key {keys.key_id}).")
 

@@ -4,10 +4,11 @@
 -- depends_on: {{ ref('gate_ads') }}
 {#- Days are built again as long as an impression may arrive and an order may still follow its click. -#}
 {%- set takes_over = {
+    'month': 'shown_month',
     'day': 'shown_date', 'days': var('late_event_days') + var('conversion_window_days'),
     'retention': 'ads_impressions', 'instant': 'shown_at'
 } %}
-{{ config(partition_by=['shown_month'], meta={'takes_over': takes_over}) }}
+{{ config(partition_by=[takes_over.month], meta={'takes_over': takes_over}) }}
 
 {%- set approved = approved_version() %}
 
@@ -96,7 +97,7 @@ all_days as (
         impression_id, customer_id, campaign_id, channel, device_type, ad_position, shown_at, clicked_at, is_clicked,
         is_converted, orders, cost, revenue, shown_date
     from {{ approved }}
-    where {{ is_taken_over(takes_over, 'shown_month') }}
+    where {{ is_taken_over(takes_over) }}
     {%- endif %}
 )
 

@@ -2,9 +2,10 @@
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
 {%- set takes_over = {
+    'month': 'event_month',
     'day': 'event_date', 'days': var('late_event_days'), 'retention': 'app_events', 'instant': 'occurred_at'
 } %}
-{{ config(partition_by=['event_month'], meta={'takes_over': takes_over}) }}
+{{ config(partition_by=[takes_over.month], meta={'takes_over': takes_over}) }}
 
 {%- set approved = approved_version() %}
 {%- set visit = 'partition by visitor, event_date order by occurred_at, event_id' %}
@@ -79,7 +80,7 @@ all_days as (
         event_id, customer_id, anonymous_id, session_id, event_type, product_id, category, device_type, occurred_at,
         event_date
     from {{ approved }}
-    where {{ is_taken_over(takes_over, 'event_month') }}
+    where {{ is_taken_over(takes_over) }}
     {%- endif %}
 )
 

@@ -38,8 +38,8 @@ def model(dbt, session):
         {% if approved %}union select batch from {{ approved }}{% endif %}
     """,
     "facts.sql": """
-        {%- set takes_over = {'day': 'day', 'days': 3, 'retention': 'arrivals', 'instant': 'at'} %}
-        {{ config(partition_by=['month'], meta={'takes_over': takes_over}) }}
+        {%- set takes_over = {'month': 'month', 'day': 'day', 'days': 3, 'retention': 'arrivals', 'instant': 'at'} %}
+        {{ config(partition_by=[takes_over.month], meta={'takes_over': takes_over}) }}
         {%- set approved = approved_version() %}
         with arrived as (
             select id, customer_id, batch, date_add(date '2025-01-20', cast(id as int) % 60) as day
@@ -50,7 +50,7 @@ def model(dbt, session):
             select arrived.* from arrived inner join limits on arrived.day >= limits.first_day
             {% if approved %}
             union all
-            select id, customer_id, batch, day from {{ approved }} where {{ is_taken_over(takes_over, 'month') }}
+            select id, customer_id, batch, day from {{ approved }} where {{ is_taken_over(takes_over) }}
             {% endif %}
         )
         select id, customer_id, batch, day, cast(day as timestamp) as at, {{ month_of('day') }} as month from all_days

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -64,3 +65,15 @@ def personal_values(home: Path) -> set[bytes]:
     ]
     assert len(known) >= 40
     return {row[field].encode() for row in known for field in ("phone", "email", "id_number")}
+
+
+def assert_tell_nothing(searched: Sequence[Path], demo: harness.Demo) -> None:
+    """No file of the folders ``searched`` tells a key or a personal value of ``demo``; the search finds what is there."""
+    secrets = key_forms() | personal_values(demo.home)
+    names = {path.name for path in searched}
+    assert {"target", "logs", "metastore", "marketing_vault.db", "marketing_staging.db"} <= names
+    for folder in searched:
+        assert harness.found_in(harness.stored_bytes(folder), secrets) == set(), folder
+    raw = demo.home / "warehouse" / "raw.db"
+    assert harness.found_in(harness.stored_bytes(raw), secrets) == personal_values(demo.home)
+    assert harness.found_in(harness.stored_bytes(demo.events), {b"vault_key(vault_key_id()"}) != set()
