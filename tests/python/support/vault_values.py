@@ -68,7 +68,7 @@ def personal_values(home: Path) -> set[bytes]:
 
 
 def assert_tell_nothing(searched: Sequence[Path], demo: harness.Demo) -> None:
-    """No file of the folders ``searched`` tells a key or a personal value of ``demo``; the search finds what is there."""
+    """No file in the folders ``searched`` tells a key or a personal value of ``demo``; the search finds what is."""
     secrets = key_forms() | personal_values(demo.home)
     names = {path.name for path in searched}
     assert {"target", "logs", "metastore", "marketing_vault.db", "marketing_staging.db"} <= names
