@@ -18,34 +18,38 @@
 
 
 {#-
-  The four cut points of an RFM `variable` that divide customers into fifths. Customers who are equal are in the same one,
-  so fifths may differ in size. Null where nobody is that far; all are, where all customers are equal.
+  Of an RFM `variable`: <variable>_cuts, the values at which its score rises by one, and <variable>_average, the mean score. The
+  score rises at the cut points of var('rfm_cut_points')[variable], if there are any, else with each fifth of the customers. Who
+  is equal is in the same fifth, so fifths may differ in size; a cut is null where nobody is that far.
   Expects rows of `running_sums` with variable, value and customers.
 -#}
-{% macro fifths(variable, fewer_is_better=false) -%}
-    {%- set behind = 'customers_in_all - customers_before - customers' if fewer_is_better else 'customers_before' -%}
-    array(
-        {%- for fifth in range(1, 5) %}
-            {{ 'max' if fewer_is_better else 'min' }}(value) filter (
-                where variable = '{{ variable }}' and 5 * ({{ behind }}) >= {{ fifth }} * greatest(customers_in_all - 1, 1)
-            ){{ ',' if not loop.last }}
-        {%- endfor %}
-        ) as {{ variable }}_cuts
-{%- endmacro %}
-
-
-{#-
-  RFM score of a `variable`, 1 to 5: one more than the cut points reached, from below or, with `fewer_is_better`, from above. The
-  cut points are those of var('rfm_cut_points')[variable], if there are any, or the column <variable>_cuts of `fifths`.
--#}
-{% macro rfm_score(variable, fewer_is_better=false) -%}
+{% macro rfm_cuts(variable, fewer_is_better=false) -%}
     {%- set all_cut_points = var('rfm_cut_points', none) -%}
     {%- set cut_points = all_cut_points[variable] if all_cut_points is mapping else none -%}
     {%- if cut_points and (cut_points | length != 4 or cut_points | sort | unique | list != cut_points) -%}
         {{ exceptions.raise_compiler_error('rfm_cut_points: ' ~ variable ~ ' needs four rising numbers, not ' ~ cut_points) }}
     {%- endif -%}
-    {%- set cuts = 'array(' ~ cut_points | join(', ') ~ ')' if cut_points else variable ~ '_cuts' -%}
-    1 + size(filter({{ cuts }}, cut -> {{ variable }} {{ '<=' if fewer_is_better else '>=' }} cut))
+    {%- set behind = 'customers_in_all - customers_before - customers' if fewer_is_better else 'customers_before' -%}
+    {%- set reached = [] -%}
+    {%- for fifth in range(1, 5) -%}
+        {%- do reached.append(
+            'value ' ~ ('<= ' if fewer_is_better else '>= ') ~ cut_points[fifth - 1] if cut_points
+            else '5 * (' ~ behind ~ ') >= ' ~ fifth ~ ' * greatest(customers_in_all - 1, 1)'
+        ) -%}
+    {%- endfor -%}
+    array(
+        {%- for condition in reached %}
+            {{ 'max' if fewer_is_better else 'min' }}(value) filter (where variable = '{{ variable }}' and {{ condition }}){{ ',' if not loop.last }}
+        {%- endfor %}
+        ) as {{ variable }}_cuts,
+        cast(sum(customers * (1 + int({{ reached | join(') + int(') }}))) filter (where variable = '{{ variable }}') as double)
+        / sum(customers) filter (where variable = '{{ variable }}') as {{ variable }}_average
+{%- endmacro %}
+
+
+{#- RFM score of a `variable`, 1 to 5: one more than the cuts of `rfm_cuts` reached, from below or, with `fewer_is_better`, from above. -#}
+{% macro rfm_score(variable, fewer_is_better=false) -%}
+    1 + size(filter({{ variable }}_cuts, cut -> {{ variable }} {{ '<=' if fewer_is_better else '>=' }} cut))
 {%- endmacro %}
 
 

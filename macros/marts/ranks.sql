@@ -1,25 +1,17 @@
 {#-
   The rows of a CTE and, as <amount>_before, the sum of `amount` over the rows of the same `series` with a lower `value`,
   and as <amount>_in_all the sum over the series. What a window over the whole series gives, but that sorts everybody in
-  one task. Here about 200 of the values, the same ones in every run, cut a series into stretches, and the only sorts are
-  within a stretch and of the stretches. Which values cut decides how even the work is, not the result.
-    counts  a CTE with the columns below, one row per series and value
-    value   anything that can be sorted, a struct too
+  one task. Here the only sorts are within a stretch of a series and of its stretches.
+    counts   a CTE with the columns below, one row per series and value
+    value    anything that can be sorted, a struct too
+    stretch  a number that never falls as `value` rises, with some hundred different values: it decides how even the work
+             is, not the result
 -#}
-{% macro running_sums(counts, series, value, amount) -%}
+{% macro running_sums(counts, series, value, stretch, amount) -%}
     with
 
-    cuts as (
-        select {{ series }}, array_sort(collect_list({{ value }})) as cuts
-        from {{ counts }}
-        where pmod(xxhash64({{ value }}), (select greatest(1, count(*) div 200) from {{ counts }})) = 0
-        group by {{ series }}
-    ),
-
     placed as (
-        select counts.*, coalesce(size(filter(cuts.cuts, cut -> cut < counts.{{ value }})), 0) as stretch
-        from {{ counts }} as counts
-        left join cuts on counts.{{ series }} = cuts.{{ series }}
+        select *, {{ stretch }} as stretch from {{ counts }}
     ),
 
     stretches as (

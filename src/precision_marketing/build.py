@@ -8,9 +8,15 @@ One process, so that Spark starts once: it needs seconds to start and half a min
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 from precision_marketing import vault
+
+# Java compiles what runs often a second time, for speed. On a demo that takes longer than it saves.
+LARGEST_SMALL_DEMO = 20_000
+ONE_COMPILER = "-XX:TieredStopAtLevel=1"
 
 NEXT_STEPS = """
 The warehouse is built. Next:
@@ -27,6 +33,9 @@ def build(customers: int, arguments: list[str]) -> bool:
     customers: size of the demo, used only where the raw tables are empty. arguments: what ``dbt build`` is given.
     Raises VaultKeyError for malformed keys.
     """
+    home = Path(os.environ.get("MARKETING_HOME", ".warehouse"))
+    if customers <= LARGEST_SMALL_DEMO and not (home / "warehouse").exists():
+        os.environ.setdefault("MARKETING_JAVA_OPTIONS", ONE_COMPILER)
     created = vault.create_keys()
     if created:
         print(vault.created_message(created))

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import harness
+from precision_marketing.build import ONE_COMPILER
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# The tests' warehouses are as small as a demo, those that a subprocess builds too.
+os.environ.setdefault("MARKETING_JAVA_OPTIONS", ONE_COMPILER)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +42,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.driver.memory", "2g")
+        .config("spark.driver.extraJavaOptions", ONE_COMPILER)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "2")

@@ -67,14 +67,14 @@ counts as (
 ),
 
 running as (
-    {{ running_sums('counts', series='variable', value='value', amount='customers') }}
+    {{ running_sums('counts', series='variable', value='value', stretch='floor(asinh(value) * 20)', amount='customers') }}
 ),
 
-cut_points as (
+cuts as (
     select
-        {{ fifths('recency_days', fewer_is_better=true) }},
-        {{ fifths('frequency') }},
-        {{ fifths('monetary') }}
+        {{ rfm_cuts('recency_days', fewer_is_better=true) }},
+        {{ rfm_cuts('frequency') }},
+        {{ rfm_cuts('monetary') }}
     from running
 ),
 
@@ -83,23 +83,21 @@ scored as (
         measured.*,
         {{ rfm_score('recency_days', fewer_is_better=true) }} as r_score,
         {{ rfm_score('frequency') }} as f_score,
-        {{ rfm_score('monetary') }} as m_score
+        {{ rfm_score('monetary') }} as m_score,
+        cuts.recency_days_average,
+        cuts.frequency_average,
+        cuts.monetary_average
     from measured
-    cross join cut_points
-),
-
-averages as (
-    select avg(r_score) as r_score, avg(f_score) as f_score, avg(m_score) as m_score from scored
+    cross join cuts
 ),
 
 compared as (
     select
-        scored.*,
-        scored.r_score > averages.r_score as recent,
-        scored.f_score > averages.f_score as frequent,
-        scored.m_score > averages.m_score as valuable
+        *,
+        r_score > recency_days_average as recent,
+        f_score > frequency_average as frequent,
+        m_score > monetary_average as valuable
     from scored
-    cross join averages
 )
 
 select

@@ -16,7 +16,9 @@ scores as (
 ),
 
 running as (
-    {{ running_sums('scores', series='series', value='place', amount='customers') }}
+    {{ running_sums(
+        'scores', series='series', value='place', stretch='floor(place.unlikelihood * 200)', amount='customers'
+    ) }}
 )
 
 select
