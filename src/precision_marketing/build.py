@@ -8,14 +8,11 @@ One process, so that Spark starts once: it needs seconds to start and half a min
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-import threading
 from pathlib import Path
 
-from dbt_spark_python import open_session, release
-from precision_marketing import gates, server, vault
+from precision_marketing import vault
 
 # Java compiles what runs often a second time, for speed. On a demo that takes longer than it saves.
 LARGEST_SMALL_DEMO = 20_000
@@ -30,18 +27,6 @@ The warehouse is built. Next:
 """
 
 
-def start_early() -> None:
-    """Start the Spark that dbt will use, and load Great Expectations: both while Python, or Java, has nothing to do.
-
-    Does nothing where Spark is a server. An error is left to dbt, which meets it again and prints it.
-    """
-    with contextlib.suppress(Exception):
-        settings = server.profile_target()["server_side_parameters"]
-        if "spark.remote" not in settings:
-            release(open_session({key: value for key, value in settings.items() if key != "spark.dbt.sessionSetup"}))
-            gates.expectations_module()
-
-
 def build(customers: int, arguments: list[str]) -> bool:
     """Make what is missing and build. Returns whether all of it succeeded; dbt has printed what did not.
 
@@ -54,8 +39,6 @@ def build(customers: int, arguments: list[str]) -> bool:
     created = vault.create_keys()
     if created:
         print(vault.created_message(created))
-    if not any(argument == "-t" or argument.startswith("--target") for argument in arguments):
-        threading.Thread(target=start_early, name="starting Spark", daemon=True).start()
     from dbt.cli.exceptions import DbtUsageException
     from dbt.cli.main import dbtRunner
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,14 +10,6 @@ from dbt.cli.exceptions import DbtUsageException
 from precision_marketing import build, vault
 
 DEMO = ["run-operation", "generate_demo_data", "--args", "{customers: 70, only_if_empty: true}"]
-
-
-@pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """One text for each time that Spark would have been started early; nothing is."""
-    times: list[str] = []
-    monkeypatch.setattr(build, "start_early", lambda: times.append("started"))
-    return times
 
 
 @pytest.fixture
@@ -57,27 +47,3 @@ def test_a_wrong_option_is_said(monkeypatch: pytest.MonkeyPatch, capsys) -> None
     monkeypatch.setattr(vault, "create_keys", list)
     assert not build.build(70, ["--no-such"])
     assert capsys.readouterr().err == "error: No such option: --no-such\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "times"), [([], 1), (["-s", "x"], 1), (["-t", "thrift"], 0), (["--target=connect"], 0)]
-)
-def test_spark_starts_early_only_where_dbt_starts_it(ran: list, started: list, arguments: list, times: int) -> None:
-    build.build(70, arguments)
-    assert len(started) == times
-
-
-def test_an_early_start_that_fails_is_left_to_dbt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
-    build.start_early()  # no profiles.yml there
-
-
-def test_a_small_new_demo_gets_one_compiler(ran: list, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MARKETING_HOME", str(tmp_path))
-    for customers, exists, expected in ((5_000, False, True), (5_000, True, False), (100_000, False, False)):
-        monkeypatch.delenv("MARKETING_JAVA_OPTIONS", raising=False)
-        warehouse = tmp_path / "warehouse"
-        warehouse.mkdir() if exists else warehouse.exists() and warehouse.rmdir()
-        build.build(customers, [])
-        assert (os.environ.get("MARKETING_JAVA_OPTIONS") == build.ONE_COMPILER) is expected
