@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from precision_marketing import vault
+from precision_marketing.privacy import vault
 
 ROOT = Path(__file__).resolve().parents[1]
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -143,7 +143,7 @@ def build_warehouse(home: str, customers: int, target: str) -> tuple[dict, dict,
 def read_warehouse(manifest: dict, target: str) -> dict:
     """Rows by published table, and the release of Spark. Removes the databases again from a cluster."""
     from dbt_spark_python import open_session
-    from precision_marketing.server import profile_settings
+    from precision_marketing.serving.server import profile_settings
 
     published = sorted(
         node["alias"]

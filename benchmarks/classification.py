@@ -33,16 +33,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from precision_marketing.classification import (
-    Encoder,
-    Features,
-    LogisticModel,
-    delong,
-    evaluate,
-    make_model,
-    odds_ratios,
-    train_candidates,
-)
+from precision_marketing.models.classification import LogisticModel, make_model, train_candidates
+from precision_marketing.models.encoding import Encoder, Features
+from precision_marketing.models.evaluation import delong, evaluate
+from precision_marketing.models.odds_ratios import odds_ratios
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))

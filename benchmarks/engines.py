@@ -83,7 +83,7 @@ def run_spark(models: list[dict], inputs: set[str], results: Path, passes: int) 
     Returns ``seconds``, a list with one entry per pass by model, ``inputs``: files and columns (name, Spark's type)
     by relation, ``cores``, and Spark's ``version``.
     """
-    from precision_marketing.server import reading
+    from precision_marketing.serving.server import reading
 
     with reading("local") as (session, _):
         session.conf.set("spark.sql.ansi.enabled", "false")  # as dbt-spark does

@@ -15,7 +15,7 @@ import json
 
 import numpy as np
 
-from precision_marketing import experiments
+from precision_marketing.models import experiments
 
 HOURS = 14 * 24
 ARRIVAL_HOURS = 3 * 24

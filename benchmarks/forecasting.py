@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from precision_marketing import forecasting
+from precision_marketing.models import forecasting
+from precision_marketing.models.forecast_methods import BASELINE, METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -87,9 +88,9 @@ def rows_of(case: Case, level: float = 0.9) -> Iterator[tuple[str, ...]]:
     )
     later = forecasting.interval_backtest(errors, level)
     later = later[later["origin"] >= middle]
-    naive = later[later["method"] == forecasting.BASELINE]
+    naive = later[later["method"] == BASELINE]
     # Where another method stands in for every series, as for the yearly wave of a single year, there is no row.
-    parts = {name: later[later["method"] == name] for name in forecasting.METHODS if (later["used"] == name).any()}
+    parts = {name: later[later["method"] == name] for name in METHODS if (later["used"] == name).any()}
     parts[f"chosen: {choice['method'].iloc[0]}"] = forecasting.chosen_errors(later, choice)
     if case.expected is not None:
         known = naive.drop(columns=["low", "high"]).merge(case.expected, on=["series_id", "date"])

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from precision_marketing.lifetime import (
+from precision_marketing.models.lifetime_value import (
     BetaGeoNBD,
     GammaGamma,
     LifetimeModels,

@@ -28,19 +28,21 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from precision_marketing.recommendations import (
+from precision_marketing.models.ranking import (
+    bootstrap_interval,
+    default_candidates,
+    evaluate,
+    explicit_split,
+    leave_last_basket_out,
+    ndcg_at_k,
+)
+from precision_marketing.models.recommendations import (
     EASE,
     ItemPearson,
     Popularity,
     ShrunkCosine,
     UserCosine,
-    bootstrap_interval,
-    default_candidates,
-    evaluate,
-    explicit_split,
     interaction_matrix,
-    leave_last_basket_out,
-    ndcg_at_k,
     recommend,
 )
 

@@ -23,8 +23,9 @@ from lifelines import CoxPHFitter
 from lifelines.utils import concordance_index
 from scipy import stats
 
-from precision_marketing import survival
-from precision_marketing.survival import ChurnModel
+from precision_marketing.models import survival
+from precision_marketing.models.hazards import observed_lives
+from precision_marketing.models.survival import ChurnModel
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -86,7 +87,7 @@ def telco(path: Path) -> None:
                 warnings.simplefilter("ignore")
                 theirs = CoxPHFitter().fit(data, "T", "E")
             seen = raw[test]
-            lives, _ = survival._lives(seen)
+            lives, _ = observed_lives(seen)
             concordant, counted = survival._pairs(theirs.predict_log_partial_hazard(dummies[test]).to_numpy(), lives)
             right, pairs = right + concordant.sum(), pairs + counted.sum()
         lifelines_seconds = time.perf_counter() - started

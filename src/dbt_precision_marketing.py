@@ -12,7 +12,7 @@ import os
 from dbt.flags import get_flags
 from dbt.plugins.manager import dbtPlugin
 
-from precision_marketing import vault
+from precision_marketing.privacy import vault
 
 PROJECT = "precision_marketing"
 COMMANDS_THAT_NEED_KEYS = ("build", "run", "retry")

@@ -1,5 +1,5 @@
 {#-
-  The vault's SQL. keyed_hash(), vault_key() and vault_key_id() are functions of the session, which src/precision_marketing/vault.py
+  The vault's SQL. keyed_hash(), vault_key() and vault_key_id() are functions of the session, which src/precision_marketing/privacy/vault.py
   registers; they exist in in-process and Spark Connect sessions, not in those of a thrift server.
 -#}
 

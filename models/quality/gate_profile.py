@@ -1,4 +1,4 @@
-from precision_marketing import catalogue, gates
+from precision_marketing.quality import catalogue, gates
 
 
 def model(dbt, session):

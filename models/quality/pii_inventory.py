@@ -1,6 +1,6 @@
-from precision_marketing import lineage
+from precision_marketing.privacy.inventory import INVENTORY_SCHEMA, compiled_manifest, inventory
 
 
 def model(dbt, session):
     register = [row.asDict() for row in dbt.ref("pii_register").collect()]
-    return session.createDataFrame(lineage.inventory(lineage.compiled_manifest(), register), lineage.INVENTORY_SCHEMA)
+    return session.createDataFrame(inventory(compiled_manifest(), register), INVENTORY_SCHEMA)

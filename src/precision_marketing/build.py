@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from precision_marketing import vault
+from precision_marketing.privacy import vault
 
 # Java compiles what runs often a second time, for speed. On a demo that takes longer than it saves.
 LARGEST_SMALL_DEMO = 20_000

@@ -1,4 +1,6 @@
-from precision_marketing import churn, registry
+from functools import partial
+
+from precision_marketing.warehouse import churn, registry
 
 
 def model(dbt, session):
@@ -8,7 +10,7 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: churn.train(purchases, rule),
+        partial(churn.train, purchases, rule),
         int(dbt.config.get("retrain_after_days")),
         vars(rule),
     )

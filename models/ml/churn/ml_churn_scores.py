@@ -1,4 +1,4 @@
-from precision_marketing import churn, registry
+from precision_marketing.warehouse import churn, registry
 
 
 def model(dbt, session):

@@ -1,4 +1,6 @@
-from precision_marketing import demand, registry
+from functools import partial
+
+from precision_marketing.warehouse import forecasting, registry
 
 
 def model(dbt, session):
@@ -8,7 +10,7 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: demand.train(history, horizon, sales_days),
+        partial(forecasting.train, history, horizon, sales_days),
         int(dbt.config.get("retrain_after_days")),
         {"horizon_days": horizon, "sales_days": sales_days},
     )

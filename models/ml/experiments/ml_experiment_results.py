@@ -1,4 +1,5 @@
-from precision_marketing import experiments, segmentation
+from precision_marketing.models import experiments
+from precision_marketing.warehouse.frames import to_spark
 
 
 def model(dbt, session):
@@ -8,4 +9,4 @@ def model(dbt, session):
         tightest_at=float(dbt.config.get("experiment_tightest_at")),
         control=str(dbt.config.get("experiment_control")),
     )
-    return segmentation.to_spark(session, results, experiments.RESULT_SCHEMA)
+    return to_spark(session, results, experiments.RESULT_SCHEMA)

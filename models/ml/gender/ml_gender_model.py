@@ -1,4 +1,6 @@
-from precision_marketing import predictions, registry
+from functools import partial
+
+from precision_marketing.warehouse import classification, registry
 
 
 def model(dbt, session):
@@ -7,6 +9,6 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: predictions.train_gender(counts),
+        partial(classification.train_gender, counts),
         int(dbt.config.get("retrain_after_days")),
     )

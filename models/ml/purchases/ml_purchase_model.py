@@ -1,4 +1,6 @@
-from precision_marketing import predictions, registry
+from functools import partial
+
+from precision_marketing.warehouse import classification, registry
 
 
 def model(dbt, session):
@@ -8,7 +10,7 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: predictions.train_purchases(snapshots, candidates),
+        partial(classification.train_purchases, snapshots, candidates),
         int(dbt.config.get("retrain_after_days")),
         {"candidates": candidates},
     )

@@ -1,6 +1,6 @@
-from precision_marketing import predictions, registry
+from precision_marketing.warehouse import classification, registry
 
 
 def model(dbt, session):
     champion = registry.champion(dbt.ref("ml_purchase_model"))
-    return predictions.score_purchases(dbt.ref("int_customer_snapshots"), champion)
+    return classification.score_purchases(dbt.ref("int_customer_snapshots"), champion)

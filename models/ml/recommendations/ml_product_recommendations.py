@@ -1,4 +1,4 @@
-from precision_marketing import registry, suggestions
+from precision_marketing.warehouse import recommendations, registry
 
 
 def model(dbt, session):
@@ -6,4 +6,4 @@ def model(dbt, session):
     customers = dbt.ref("dim_customers").where("can_profile").select("customer_id")
     recommender = registry.champion(dbt.ref("ml_recommendation_model"))
     count = int(dbt.config.get("recommendations"))
-    return suggestions.score(customers, dbt.ref("int_customer_interactions"), recommender, count)
+    return recommendations.score(customers, dbt.ref("int_customer_interactions"), recommender, count)

@@ -1,7 +1,9 @@
-from precision_marketing import recommendations, registry, segmentation, suggestions
+from precision_marketing.models.recommendations import SIMILARITY_SCHEMA
+from precision_marketing.warehouse import recommendations, registry
+from precision_marketing.warehouse.frames import to_spark
 
 
 def model(dbt, session):
     recommender = registry.champion(dbt.ref("ml_recommendation_model"))
-    neighbours = suggestions.similarities(recommender, int(dbt.config.get("recommendations")))
-    return segmentation.to_spark(session, neighbours, recommendations.SIMILARITY_SCHEMA)
+    neighbours = recommendations.similarities(recommender, int(dbt.config.get("recommendations")))
+    return to_spark(session, neighbours, SIMILARITY_SCHEMA)

@@ -1,4 +1,6 @@
-from precision_marketing import registry, suggestions
+from functools import partial
+
+from precision_marketing.warehouse import recommendations, registry
 
 
 def model(dbt, session):
@@ -10,7 +12,7 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: suggestions.train(pairs, products, repeatable),
+        partial(recommendations.train, pairs, products, repeatable),
         int(dbt.config.get("retrain_after_days")),
         {"repeatable_categories": repeatable},
     )

@@ -1,4 +1,6 @@
-from precision_marketing import segmentation
+from precision_marketing.models import segmentation
+from precision_marketing.warehouse.frames import to_spark
+from precision_marketing.warehouse.segmentation import buyer_sample
 
 
 def model(dbt, session):
@@ -7,5 +9,5 @@ def model(dbt, session):
     strategies = dbt.ref("segment_strategies").toPandas()
     # No buyers: nothing was chosen, and the segmenter fits no centroid whatever the number.
     segmenter = segmentation.KMeansSegmenter(int(chosen.max()) if len(chosen) else 1, strategies)
-    segmenter.fit(segmentation.buyer_sample(dbt.ref("customer_rfm")))
-    return segmentation.to_spark(session, segmenter.centroid_table(), segmentation.CENTROID_SCHEMA)
+    segmenter.fit(buyer_sample(dbt.ref("customer_rfm")))
+    return to_spark(session, segmenter.centroid_table(), segmentation.CENTROID_SCHEMA)

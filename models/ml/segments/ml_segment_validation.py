@@ -1,7 +1,9 @@
-from precision_marketing import segmentation
+from precision_marketing.models import segmentation
+from precision_marketing.warehouse.frames import to_spark
+from precision_marketing.warehouse.segmentation import segment_moments
 
 
 def model(dbt, session):
-    moments = segmentation.segment_moments(dbt.ref("ml_customer_segments"))
+    moments = segment_moments(dbt.ref("ml_customer_segments"))
     validation = segmentation.validate_segments(moments)
-    return segmentation.to_spark(session, validation, segmentation.VALIDATION_SCHEMA)
+    return to_spark(session, validation, segmentation.VALIDATION_SCHEMA)

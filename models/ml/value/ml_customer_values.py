@@ -1,7 +1,7 @@
-from precision_marketing import customer_value, registry
+from precision_marketing.warehouse import lifetime_value, registry
 
 
 def model(dbt, session):
     state = registry.champion(dbt.ref("ml_value_model"))
     rate = float(dbt.config.get("annual_discount_rate"))
-    return customer_value.score_customers(dbt.ref("int_customer_purchases"), state, rate)
+    return lifetime_value.score_customers(dbt.ref("int_customer_purchases"), state, rate)

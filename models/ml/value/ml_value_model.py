@@ -1,4 +1,6 @@
-from precision_marketing import customer_value, registry
+from functools import partial
+
+from precision_marketing.warehouse import lifetime_value, registry
 
 
 def model(dbt, session):
@@ -8,7 +10,7 @@ def model(dbt, session):
         dbt,
         session,
         dbt.ref("int_as_of"),
-        lambda as_of: customer_value.train(purchases, holdout_days),
+        partial(lifetime_value.train, purchases, holdout_days),
         int(dbt.config.get("retrain_after_days")),
         {"holdout_days": holdout_days},
     )

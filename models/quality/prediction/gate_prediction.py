@@ -1,4 +1,4 @@
-from precision_marketing import gates
+from precision_marketing.quality import gates
 
 
 def model(dbt, session):

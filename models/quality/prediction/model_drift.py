@@ -1,4 +1,4 @@
-from precision_marketing import monitoring
+from precision_marketing.warehouse import monitoring
 
 
 def model(dbt, session):

@@ -1,9 +1,9 @@
-from precision_marketing import imputation
+from precision_marketing.warehouse.imputation import estimate_missing
 
 
 def model(dbt, session):
     dbt.config(pickle_by_value=["precision_marketing"])
-    return imputation.estimate_missing(
+    return estimate_missing(
         dbt.ref("base_shop__products").where("_reject_reason is null and _row_rank = 1"),
         key="product_id",
         target="unit_cost",

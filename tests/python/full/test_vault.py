@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from precision_marketing import vault
+from precision_marketing.privacy import vault
 from vault_values import (
     AES_KEY,
     HASH_KEY,

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dbt_spark_python import java_home
-from precision_marketing import server
+from precision_marketing.serving import server
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from precision_marketing.imputation import NearestRowsImputer
+from precision_marketing.models.imputation import NearestRowsImputer
 
 CATEGORIES = ("beauty", "food", "books")
 

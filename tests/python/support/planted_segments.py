@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 import harness
-from precision_marketing import segmentation as sg
+from precision_marketing.models import segmentation as sg
 
 STRATEGIES = pd.read_csv(harness.ROOT / "seeds" / "segment_strategies.csv")
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import harness
-from precision_marketing import vault
+from precision_marketing.privacy import vault
 
 AES_KEY = harness.KEYS["MARKETING_AES_KEY"]
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from dbt.cli.exceptions import DbtUsageException
 
-from precision_marketing import build, vault
+from precision_marketing import build
+from precision_marketing.privacy import vault
 
 DEMO = ["run-operation", "generate_demo_data", "--args", "{customers: 70, only_if_empty: true}"]
 

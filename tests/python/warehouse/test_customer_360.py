@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import harness
-from precision_marketing import catalogue
+from precision_marketing.quality import catalogue
 
 WINDOWS = {"_7d": 7, "_30d": 30, "_90d": 90, "_365d": 365, "": None}
 ZONE = "Asia/Shanghai"

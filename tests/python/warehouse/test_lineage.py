@@ -10,14 +10,15 @@ import pyarrow.parquet
 import pytest
 
 import harness
-from precision_marketing import lineage
+from precision_marketing.privacy.inventory import disagreements, inventory, leaks, read_register
+from precision_marketing.privacy.lineage_picture import main
 
 REGISTER_FILE = str(harness.ROOT / "seeds" / "pii_register.csv")
 
 
 @pytest.fixture(scope="module")
 def register():
-    return lineage.read_register(REGISTER_FILE)
+    return read_register(REGISTER_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +36,15 @@ def manifest(compiled):
 
 @pytest.fixture(scope="module")
 def rows(manifest, register):
-    return lineage.inventory(manifest, register)
+    return inventory(manifest, register)
 
 
 def test_no_raw_l3_or_l4_column_is_shown_untreated(rows, register):
-    assert lineage.leaks(rows, register) == []
+    assert leaks(rows, register) == []
 
 
 def test_the_project_treats_columns_as_the_register_says(rows, register):
-    assert lineage.disagreements(rows, register) == []
+    assert disagreements(rows, register) == []
 
 
 def test_every_model_is_followed(rows, manifest):
@@ -73,12 +74,12 @@ def test_what_is_planted_in_the_real_project_is_found(manifest, register, model,
     assert old in planted["compiled_code"]
     new = new.format(customers=f"{customers['schema']}.{customers['alias']}")
     planted["compiled_code"] = planted["compiled_code"].replace(old, new, 1)
-    found = lineage.leaks(lineage.inventory(changed, register), register)
+    found = leaks(inventory(changed, register), register)
     assert any(leak.startswith(f"{model}.") and "shows crm_customers.birth_date" in leak for leak in found)
 
 
 def test_the_picture_in_the_docs_is_todays(compiled, capsys):
-    lineage.main(["--manifest", str(compiled), "--register", REGISTER_FILE])
+    main(["--manifest", str(compiled), "--register", REGISTER_FILE])
     page = (harness.ROOT / "docs" / "lineage.md").read_text()
     shown = re.search(r"```mermaid\n(.*?)```", page, re.DOTALL).group(1)
     assert capsys.readouterr().out == shown, "run dbt compile and python -m precision_marketing.lineage"

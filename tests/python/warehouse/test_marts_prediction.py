@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import harness
-from precision_marketing import registry
+from precision_marketing.warehouse import registry
 
 
 def rows(server: harness.Server, columns: str, rest: str) -> pd.DataFrame:

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 
 import harness
-from precision_marketing import churn, customer_value, demand, predictions, registry, suggestions
+from precision_marketing.models.training import Training
+from precision_marketing.warehouse import churn, classification, forecasting, lifetime_value, recommendations, registry
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 CANDIDATES = ["constant", "logistic", "random_forest", "gradient_boosting"]
 RULE = churn.rule("days", 90, 3)
-FEATURES = {"click": predictions.CLICK_FEATURES, "purchase": predictions.PURCHASE_FEATURES}
+FEATURES = {"click": classification.CLICK_FEATURES, "purchase": classification.PURCHASE_FEATURES}
 CUSTOMERS = 150  # a hundred for training and scoring: enough for every model to have something, quick to fit
 
 
@@ -29,7 +30,7 @@ class Model(NamedTuple):
     """How one model is trained and used: the table it reads, and functions of its rows."""
 
     table: str
-    train: Callable[[DataFrame], registry.Training | None]
+    train: Callable[[DataFrame], Training | None]
     score: Callable[[DataFrame, object], DataFrame | pd.DataFrame]
 
 
@@ -56,14 +57,16 @@ def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
     products = read("dim_products").select("product_id", "category", "brand", "list_price")
     return {
         "click": Model(
-            "int_click_features", lambda rows: predictions.train_clicks(rows, CANDIDATES), predictions.score_clicks
+            "int_click_features",
+            lambda rows: classification.train_clicks(rows, CANDIDATES),
+            classification.score_clicks,
         ),
         "purchase": Model(
             "int_customer_snapshots",
-            lambda rows: predictions.train_purchases(rows, CANDIDATES),
-            predictions.score_purchases,
+            lambda rows: classification.train_purchases(rows, CANDIDATES),
+            classification.score_purchases,
         ),
-        "gender": Model("int_customer_category_counts", predictions.train_gender, predictions.score_gender),
+        "gender": Model("int_customer_category_counts", classification.train_gender, classification.score_gender),
         "churn": Model(
             "int_customer_purchases",
             lambda rows: churn.train(rows, RULE),
@@ -71,18 +74,18 @@ def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
         ),
         "value": Model(
             "int_customer_purchases",
-            lambda rows: customer_value.train(rows, 90),
-            lambda rows, model: customer_value.score_customers(rows, model, 0.1),
+            lambda rows: lifetime_value.train(rows, 90),
+            lambda rows, model: lifetime_value.score_customers(rows, model, 0.1),
         ),
         "recommendation": Model(
             "int_customer_interactions",
-            lambda rows: suggestions.train(rows, products, []),
-            lambda rows, model: suggestions.score(rows.select("customer_id").distinct(), rows, model, 10),
+            lambda rows: recommendations.train(rows, products, []),
+            lambda rows, model: recommendations.score(rows.select("customer_id").distinct(), rows, model, 10),
         ),
         "demand": Model(
             "int_daily_demand",
-            lambda rows: demand.train(rows, 28, []),
-            lambda rows, model: demand.forecast(rows, model, []),
+            lambda rows: forecasting.train(rows, 28, []),
+            lambda rows, model: forecasting.forecast(rows, model, []),
         ),
     }
 
@@ -117,7 +120,7 @@ def checked(scored: DataFrame | pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def stored(training: registry.Training | None) -> object | None:
+def stored(training: Training | None) -> object | None:
     """The champion as a scoring model gets it: out of its signed artefact; None where there was nothing to learn."""
     rows = registry.run_rows("model", dt.date(2025, 6, 30), training)
     for row in rows:
@@ -203,9 +206,9 @@ def test_one_product(read: Callable[[str], DataFrame]) -> None:
     (only,) = pairs.groupBy("product_id").count().orderBy("count", ascending=False).select("product_id").first()
     pairs = pairs.where(f"product_id = '{only}'")
     catalogue = products.where(f"product_id = '{only}'").select("product_id", "category", "brand", "list_price")
-    recommender = stored(suggestions.train(pairs, catalogue, []))
-    found = checked(suggestions.score(pairs.select("customer_id"), pairs, recommender, 10))
+    recommender = stored(recommendations.train(pairs, catalogue, []))
+    found = checked(recommendations.score(pairs.select("customer_id"), pairs, recommender, 10))
     bought = {row.customer_id for row in pairs.where("strength >= 2").collect()}
     assert bought and not bought & set(found["customer_id"])
     assert set(found["product_id"]) <= {only}
-    assert suggestions.similarities(recommender, 10).empty
+    assert recommendations.similarities(recommender, 10).empty

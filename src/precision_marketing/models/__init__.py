@@ -1,0 +1,1 @@
+"""The mathematics: importable without dbt, Spark and Great Expectations."""

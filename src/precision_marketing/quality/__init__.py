@@ -1,0 +1,1 @@
+"""Gates, the steward's report, model cards and the tag catalogue."""

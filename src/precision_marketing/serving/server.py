@@ -1,0 +1,150 @@
+"""One Spark application that serves a warehouse over both protocols: thrift and Spark Connect.
+
+    python -m precision_marketing.server [--master URL] [--thrift-port N] [--connect-port N]
+
+BI tools connect by JDBC/ODBC to the thrift port; dbt by ``--target thrift`` or ``--target connect``.
+It has the settings of the target ``local`` in profiles.yml, so the same embedded warehouse unless
+``--conf`` says otherwise, and stays in the foreground until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jinja2 import Environment
+
+from dbt_spark_python import OWN_SETTINGS, SparkUnavailable, java_home, open_session, release
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HOST = "127.0.0.1"
+START_SECONDS = 180
+
+
+def profile_target(target: str | None = None, profiles_dir: str | None = None) -> dict[str, Any]:
+    """A target in profiles.yml, by default that of dbt, with environment variables filled in.
+
+    Raises FileNotFoundError without a profiles.yml in ``profiles_dir`` ($DBT_PROFILES_DIR, else here).
+    """
+    path = Path(profiles_dir or os.environ.get("DBT_PROFILES_DIR", "."), "profiles.yml")
+    environment = Environment()
+    environment.filters["as_number"] = int
+    text = environment.from_string(path.read_text()).render(env_var=os.environ.get)
+    profile = yaml.safe_load(text)["precision_marketing"]
+    return profile["outputs"][target or profile["target"]]
+
+
+def profile_settings(target: str = "local", profiles_dir: str | None = None) -> dict[str, str]:
+    """``server_side_parameters`` of a target in profiles.yml, as ``profile_target`` finds it."""
+    return profile_target(target, profiles_dir)["server_side_parameters"]
+
+
+@contextmanager
+def reading(target: str | None = None) -> Iterator[tuple[SparkSession, str]]:
+    """A session on a target of profiles.yml and the target's schema, to read only: it needs none of the vault's keys.
+
+    Raises FileNotFoundError as ``profile_target`` does, and SparkUnavailable.
+    """
+    profile = profile_target(target)
+    settings = profile["server_side_parameters"]
+    session = open_session({key: value for key, value in settings.items() if key != OWN_SETTINGS + "sessionSetup"})
+    try:
+        yield session, profile["schema"]
+    finally:
+        release(session)
+
+
+def command(settings: dict[str, str], thrift_port: int, connect_port: int) -> list[str]:
+    """The spark-submit call that starts the server with ``settings`` on the two ports."""
+    import pyspark
+
+    settings = {
+        **{key: value for key, value in settings.items() if not key.startswith(OWN_SETTINGS)},
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": str(connect_port),
+        "spark.hadoop.hive.server2.thrift.bind.host": HOST,
+        "spark.hadoop.hive.server2.thrift.port": str(thrift_port),
+    }
+    submit = str(Path(pyspark.__path__[0], "bin", "spark-submit"))
+    configuration = [part for pair in settings.items() for part in ("--conf", "=".join(pair))]
+    return [submit, *configuration, str(Path(__file__).with_name("thrift_application.py"))]
+
+
+def is_open(port: int) -> bool:
+    """Whether something listens on ``port`` of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def start(settings: dict[str, str], thrift_port: int, connect_port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Start the server and wait until both ports answer; what it prints goes to ``log``.
+
+    Raises SparkUnavailable, in one line, if a port is taken or the server ends or does not answer.
+    """
+    for port in (thrift_port, connect_port):
+        if is_open(port):
+            raise SparkUnavailable(f"port {port} on {HOST} is taken: choose another, or stop what has it")
+    environment = {**os.environ, "JAVA_HOME": java_home()}
+    environment.setdefault("PYSPARK_PYTHON", sys.executable)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as output:
+        server = subprocess.Popen(
+            command(settings, thrift_port, connect_port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not (is_open(thrift_port) and is_open(connect_port)):
+        if server.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            derby = "Another instance of Derby" in log.read_text(errors="replace")
+            reason = "another process has the warehouse open" if derby else "it did not come up"
+            raise SparkUnavailable(f"the server did not start: {reason} (see {log})")
+        time.sleep(0.2)
+    return server
+
+
+def main() -> None:
+    """Entry point of ``python -m precision_marketing.server``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--master", help="a cluster's spark:// address; default: this machine")
+    parser.add_argument("--thrift-port", type=int, default=10000)
+    parser.add_argument("--connect-port", type=int, default=15002)
+    parser.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting")
+    arguments = parser.parse_args()
+    settings = profile_settings()
+    if arguments.master:
+        settings["spark.master"] = arguments.master
+    settings.update(pair.split("=", 1) for pair in arguments.conf)
+    log = Path(os.environ.get("MARKETING_HOME", ".warehouse"), "logs", "server.log")
+    try:
+        server = start(settings, arguments.thrift_port, arguments.connect_port, log)
+    except SparkUnavailable as error:
+        sys.exit(f"error: {error}")
+    print(
+        f"thrift (JDBC, ODBC): {HOST}:{arguments.thrift_port}   jdbc:hive2://{HOST}:{arguments.thrift_port}/marketing"
+    )
+    print(f"Spark Connect:       sc://{HOST}:{arguments.connect_port}")
+    print("Ctrl-C stops it.", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()

@@ -1,0 +1,1 @@
+"""What dbt's Python models call: they read frames, call ``models`` and return frames."""
