@@ -79,3 +79,13 @@
 {% macro is_unknown(key, known) -%}
     {{ key }} is not null and known_{{ key }} is null and (select count(known_{{ key }}) from {{ known }}) > 0
 {%- endmacro %}
+
+
+{#- The rows of a `base_` relation that cannot be used, each with its reason and the raw text. -#}
+{% macro rejected_rows(base) -%}
+    select
+        _reject_reason as reject_reason,
+        _raw_row as raw_row
+    from {{ base }}
+    where _reject_reason is not null
+{%- endmacro %}

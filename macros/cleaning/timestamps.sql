@@ -28,20 +28,20 @@
   Whether an instant or a day can have happened: not before `earliest`, by default var('earliest_date'), and not in the
   future. One day of grace, as clocks differ and the business may be ahead of UTC.
 -#}
-{% macro is_past(column, earliest=var('earliest_date', '1990-01-01')) -%}
+{% macro is_past(column, earliest=var('earliest_date')) -%}
     {{ column }} >= date '{{ earliest }}' and {{ column }} < date_add(current_date(), 2)
 {%- endmacro %}
 
 
 {#- An instant or a day, null where it cannot have happened. -#}
-{% macro if_past(column, earliest=var('earliest_date', '1990-01-01')) -%}
+{% macro if_past(column, earliest=var('earliest_date')) -%}
     case when {{ is_past(column, earliest) }} then {{ column }} end
 {%- endmacro %}
 
 
 {#- The same for what may lie ahead, such as the end of a membership: null from the year 2100. -#}
 {% macro if_planned(column) -%}
-    case when {{ column }} >= date '{{ var("earliest_date", "1990-01-01") }}' and {{ column }} < date '2100-01-01' then {{ column }} end
+    case when {{ column }} >= date '{{ var("earliest_date") }}' and {{ column }} < date '2100-01-01' then {{ column }} end
 {%- endmacro %}
 
 

@@ -24,7 +24,7 @@
   Expects rows of `running_sums` with variable, value and customers.
 -#}
 {% macro rfm_cuts(variable, fewer_is_better=false) -%}
-    {%- set all_cut_points = var('rfm_cut_points', none) -%}
+    {%- set all_cut_points = var('rfm_cut_points') -%}
     {%- set cut_points = all_cut_points[variable] if all_cut_points is mapping else none -%}
     {%- if cut_points and (cut_points | length != 4 or cut_points | sort | unique | list != cut_points) -%}
         {{ exceptions.raise_compiler_error('rfm_cut_points: ' ~ variable ~ ' needs four rising numbers, not ' ~ cut_points) }}

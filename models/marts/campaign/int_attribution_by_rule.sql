@@ -18,7 +18,7 @@ weights as (
             when methods.method = 'last_click' then if(touches.touch_number = touches.touches, 1D, 0D)
             when methods.method = 'first_click' then if(touches.touch_number = 1, 1D, 0D)
             when methods.method = 'time_decay'
-                then pow(2D, -touches.age_days / {{ var('attribution_half_life_days', 7) }})
+                then pow(2D, -touches.age_days / {{ var('attribution_half_life_days') }})
             when methods.method = 'linear' or touches.touches <= 2 then 1D
             when touches.touch_number in (1, touches.touches) then 0.4D
             else 0.2D / (touches.touches - 2)

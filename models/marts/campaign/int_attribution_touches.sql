@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
-{%- set lookback = 'make_dt_interval(' ~ var('attribution_lookback_days', 30) ~ ')' %}
+{%- set lookback = 'make_dt_interval(' ~ var('attribution_lookback_days') ~ ')' %}
 
 with
 

@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
-{%- set days = var('attribution_lookback_days', 30) %}
+{%- set days = var('attribution_lookback_days') %}
 
 with
 

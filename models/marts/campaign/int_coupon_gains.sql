@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
-{%- set days = var('coupon_window_days', 30) | int %}
+{%- set days = var('coupon_window_days') | int %}
 {%- set later_days = [days - 1, 0] | max %}
 
 with

@@ -2,7 +2,7 @@
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_app') }}
-{%- set window = 'make_dt_interval(' ~ var('experiment_days', 14) ~ ')' %}
+{%- set window = 'make_dt_interval(' ~ var('experiment_days') ~ ')' %}
 
 with
 
@@ -28,7 +28,7 @@ customers as (
         assignments.experiment_id,
         assignments.variant,
         assignments.customer_id,
-        date_add({{ business_date('assignments.assigned_at') }}, {{ var('experiment_days', 14) }}) as window_ends_on,
+        date_add({{ business_date('assignments.assigned_at') }}, {{ var('experiment_days') }}) as window_ends_on,
         count(orders.customer_id) as orders,
         coalesce(sum(orders.net_amount), 0) as revenue
     from assignments

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_profile') }}
-{%- set days = var('value_period_days', 90) %}
+{%- set days = var('value_period_days') %}
 
 with
 

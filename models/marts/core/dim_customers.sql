@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('gate_crm') }}
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
--- depends_on: {{ ref('gate_reference') }}
+-- depends_on: {{ ref('gate_geo') }}
 with
 
 customers as (

@@ -22,13 +22,13 @@ baskets as (
     cross join as_of
     where not orders.is_cancelled and orders.order_date <= as_of.as_of_date and order_items.quantity > 0
     group by order_items.order_id
-    having size(products) <= {{ var('basket_max_products', 100) }}
+    having size(products) <= {{ var('basket_max_products') }}
 ),
 
 total as (
     select
         count(*) as baskets,
-        greatest({{ var('basket_min_baskets', 5) }}, {{ var('basket_min_support', 0.0001) }} * count(*)) as min_baskets
+        greatest({{ var('basket_min_baskets') }}, {{ var('basket_min_support') }} * count(*)) as min_baskets
     from baskets
 ),
 

@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
--- depends_on: {{ ref('gate_ml') }}
+-- depends_on: {{ ref('gate_segments') }}
 {%- set depth_of_touchpoint = funnel_depth(['reached_1', 'reached_2', 'reached_3', 'reached_4']) %}
 {%- set depth_of_day = funnel_depth(['max(reached_1)', 'max(reached_2)', 'max(reached_3)', 'max(reached_4)']) %}
 

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('gate_shop') }}
-{%- set days = var('stock_sales_days', 28) %}
-{%- set prior = var('stock_prior_units', 5) %}
+{%- set days = var('stock_sales_days') %}
+{%- set prior = var('stock_prior_units') %}
 
 with
 
@@ -90,10 +90,10 @@ select
     covered.product_id,
     case
         when covered.on_hand <= 0 then 'out of stock'
-        when covered.on_hand > {{ var('stock_overstock_factor', 2) }} * typical_stock.on_hand
-            and coalesce(covered.days_of_cover > {{ var('stock_overstock_days', 180) }}, true) then 'overstock'
-        when covered.units_sold_everywhere <= {{ var('stock_slow_share', 0.2) }} * typical_product.units then 'slow mover'
-        when covered.days_of_cover < {{ var('stock_low_cover_days', 14) }} then 'low cover'
+        when covered.on_hand > {{ var('stock_overstock_factor') }} * typical_stock.on_hand
+            and coalesce(covered.days_of_cover > {{ var('stock_overstock_days') }}, true) then 'overstock'
+        when covered.units_sold_everywhere <= {{ var('stock_slow_share') }} * typical_product.units then 'slow mover'
+        when covered.days_of_cover < {{ var('stock_low_cover_days') }} then 'low cover'
         else 'ok'
     end as alert,
     covered.days_of_cover,

@@ -16,7 +16,7 @@ positions as (
 ),
 
 radius as (
-    select cast({{ var('audience_radius_km', 3) }} as double) as radius_km
+    select cast({{ var('audience_radius_km') }} as double) as radius_km
 ),
 
 -- Cells a little larger than the radius, as a degree of latitude is 111.2 km; a whole number of them around the Earth.

@@ -1,5 +1,1 @@
-select
-    _reject_reason as reject_reason,
-    _raw_row as raw_row
-from {{ ref('base_app__events') }}
-where _reject_reason is not null
+{{ rejected_rows(ref('base_app__events')) }}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 SEED = Path("seeds/tag_catalogue.csv")
-YAML = Path("models/marts/customer/_customer_360__models.yml")
+YAML = Path("models/marts/profile/_customer_360__models.yml")
 MACRO = Path("macros/marts/tag_catalogue.sql")
 TYPES = ("static", "dynamic", "predicted")
 # Names, addresses and positions (L3) and identity numbers (L4) describe nobody.

@@ -88,6 +88,18 @@ def ungated(manifest):
     )
 
 
+def misplaced(manifest):
+    """'relation in folder is read by gate' for each relation that a gate of another folder's name reads, sorted."""
+    nodes = manifest["nodes"]
+    return sorted(
+        f"{nodes[uid]['name']} in {nodes[uid]['fqn'][2]} is read by {gate['name']}"
+        for gate in nodes.values()
+        if gate["resource_type"] == "model" and gate["name"].startswith("gate_")
+        for uid in parents(gate)
+        if gate["name"] != f"gate_{nodes[uid]['fqn'][2]}"
+    )
+
+
 def suite(relation):
     return json.loads((PROJECT / "expectations" / f"{relation}.json").read_text())
 
@@ -207,6 +219,13 @@ def test_a_gate_reads_every_staging_relation_and_published_mart(manifest):
     assert ungated(changed) == ["fct_orders"]
 
 
+def test_a_gate_has_the_name_of_the_folder_it_guards(manifest):
+    assert misplaced(manifest) == []
+    changed = json.loads(json.dumps(manifest))
+    changed["nodes"]["model.precision_marketing.segment_profiles"]["fqn"][2] = "customer"
+    assert misplaced(changed) == ["segment_profiles in customer is read by gate_segments"]
+
+
 def test_the_key_of_every_gated_relation_is_checked_once(manifest):
     assert unchecked_keys(manifest) == []
 
@@ -252,7 +271,7 @@ def test_lint_finds_a_rule_in_two_places(manifest):
         "test_metadata": {"name": "primary_key"},
         "depends_on": {"nodes": [orders]},
     }
-    changed["nodes"]["model.precision_marketing.gate_ml"]["depends_on"]["nodes"].append(
+    changed["nodes"]["model.precision_marketing.gate_segments"]["depends_on"]["nodes"].append(
         "model.precision_marketing.dim_dates"
     )
 

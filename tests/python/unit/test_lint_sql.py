@@ -11,7 +11,7 @@ import harness
 PROJECT = harness.ROOT
 
 FCT_EVENTS = "models/marts/core/fct_events.sql"
-TICKETS = "models/marts/customer/int_customer_ticket_attributes.sql"
+TICKETS = "models/marts/profile/int_customer_ticket_attributes.sql"
 CATALOGUE = "macros/marts/catalogue.sql"
 # What is replaced in `fct_events`, by what, and the rule that forbids it. Each rule of .sqlfluff is there once.
 FAULTS = [

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[3]
 BOUNDED = {
     "macros/demo_data/demo_products.sql": "one row per day of the demo",
     "models/marts/campaign/channel_attribution.sql": "one row per channel",
-    "models/marts/customer/attribute_coverage.sql": "one row per attribute of the catalogue",
+    "models/marts/profile/attribute_coverage.sql": "one row per attribute of the catalogue",
     "models/marts/merchandising/stock_alerts.sql": "one row per store",
 }
 

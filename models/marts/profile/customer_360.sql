@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_customer') }}
--- depends_on: {{ ref('gate_ml') }}
+-- depends_on: {{ ref('gate_segments') }}
 {# An attribute is a line of seeds/tag_catalogue.csv; docs/customer_360.md. -#}
 {% set relations = {
     'orders': ref('int_customer_order_attributes'),

@@ -3,8 +3,6 @@ from precision_marketing.quality import gates
 
 def model(dbt, session):
     relations = {
-        "stg_geo__regions": dbt.ref("stg_geo__regions"),
-        "stg_geo__regions__rejected": dbt.ref("stg_geo__regions__rejected"),
         "stg_partner__members": dbt.ref("stg_partner__members"),
         "stg_partner__members__rejected": dbt.ref("stg_partner__members__rejected"),
     }

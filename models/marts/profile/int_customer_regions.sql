@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('gate_crm') }}
 -- depends_on: {{ ref('gate_shop') }}
 -- depends_on: {{ ref('gate_app') }}
--- depends_on: {{ ref('gate_reference') }}
+-- depends_on: {{ ref('gate_geo') }}
 -- depends_on: {{ ref('gate_core') }}
 with
 
@@ -63,7 +63,7 @@ nearest as (
             struct(city, province, city_tier, income_index), struct(distance_km, province, city)
         ) as region
     from distances
-    where distance_km <= {{ var('region_max_km', 200) }}
+    where distance_km <= {{ var('region_max_km') }}
     group by latitude, longitude
 ),
 
