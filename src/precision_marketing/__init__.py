@@ -1,3 +1,3 @@
-"""The mathematics of the precision-marketing warehouse, importable without dbt."""
+"""The precision-marketing warehouse in Python: ``models`` has the mathematics, ``warehouse`` what dbt calls."""
 
 __version__ = "0.1.0"

@@ -189,3 +189,17 @@ def test_every_setting_of_the_profile_is_explained() -> None:
     names |= set(re.findall(r"^\s+(spark\.[\w.]+):", profile, re.MULTILINE))
     assert len(names) > 15
     assert sorted(name for name in names if f"`{name}`" not in page) == []
+
+
+def test_every_folder_of_marts_has_a_page() -> None:
+    """And the page names each of its published tables."""
+    rows = re.findall(r"^\| (`models/.*?) \| (.*?) \|", (harness.ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    pages = {
+        folder: [harness.ROOT / page for page in re.findall(r"\((docs/\w+\.md)\)", cell)]
+        for folders, cell in rows
+        for folder in re.findall(r"models/marts/(\w+)/", folders)
+    }
+    for folder in sorted(path for path in (harness.ROOT / "models" / "marts").iterdir() if path.is_dir()):
+        text = "".join(page.read_text() for page in pages[folder.name])
+        tables = {path.stem for path in folder.glob("*.sql") if not path.stem.startswith("int_")}
+        assert sorted(table for table in tables if f"`{table}`" not in text) == [], folder.name
