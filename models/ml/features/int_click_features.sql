@@ -76,6 +76,7 @@ select
     placed.days_since_first_order,
     customers.gender,
     cast(customers.age as double) as age,
+    {{ age_band('customers.age') }} as age_band,
     cast(customers.city_tier as string) as city_tier,
     placed.is_clicked
 from placed

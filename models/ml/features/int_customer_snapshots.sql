@@ -87,6 +87,7 @@ select
     customers.customer_id,
     customers.gender,
     cast(customers.age as double) as age,
+    {{ age_band('customers.age') }} as age_band,
     cast(customers.city_tier as string) as city_tier,
     cast(datediff(snapshots.snapshot_date, customers.registered_on) as double) as registered_days,
     cast(purchases.recency_days as double) as recency_days,

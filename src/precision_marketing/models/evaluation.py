@@ -174,10 +174,11 @@ def reliability_table(y: np.ndarray, score: np.ndarray, bins: int = 10) -> pd.Da
     groups = pd.DataFrame({"bin": _bins(score, bins), "y": y, "score": score}).groupby("bin")
     table = groups.agg(rows=("y", "size"), mean_score=("score", "mean"), positive_rate=("y", "mean")).reset_index()
     table["bin"] = np.arange(1, len(table) + 1)
-    n, rate = table["rows"], table["positive_rate"]
-    middle = (rate + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * np.sqrt(rate * (1 - rate) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    table["ci_low"], table["ci_high"] = (middle - half).clip(0, 1), (middle + half).clip(0, 1)
+    positives = groups["y"].sum().astype(int)
+    limits = [
+        stats.binomtest(k, n).proportion_ci(method="wilson") for k, n in zip(positives, table["rows"], strict=True)
+    ]
+    table[["ci_low", "ci_high"]] = np.array(limits, dtype=float)
     return table[columns]
 
 

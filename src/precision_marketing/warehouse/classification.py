@@ -51,12 +51,6 @@ PURCHASE_SCHEMA = f"customer_id string, purchase_probability double, reasons {re
 GENDER_SCHEMA = f"customer_id string, female_probability double, reasons {registry.REASON_SCHEMA}"
 
 
-def age_bands(age: pd.Series) -> pd.Series:
-    """The age bands of `dim_customers`, for ages in years; missing stays missing."""
-    bands = ["under 18", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"]
-    return pd.cut(age, [-np.inf, 18, 25, 35, 45, 55, 65, np.inf], right=False, labels=bands).astype(object)
-
-
 def _training(frame: pd.DataFrame, trained: Trained, features: Features, days: pd.Series) -> Training:
     """A ``Training`` of what ``train_candidates`` found in ``frame``; ``days``: the day of each row."""
     held = trained.test
@@ -68,9 +62,7 @@ def _training(frame: pd.DataFrame, trained: Trained, features: Features, days: p
                 "reliability": reliability_table(held["target"], held[name]),
                 "deciles": decile_table(held["target"], held[name]),
                 "fairness": fairness_table(
-                    frame.loc[held.index].assign(
-                        target=held["target"], score=held[name], age_band=age_bands(frame.loc[held.index, "age"])
-                    ),
+                    frame.loc[held.index].assign(target=held["target"], score=held[name]),
                     FAIRNESS_GROUPS,
                 ),
             }
