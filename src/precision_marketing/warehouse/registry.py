@@ -10,8 +10,8 @@ table, but has no key, cannot plant one.
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
+import dis
 import functools
 import hashlib
 import hmac
@@ -22,6 +22,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,12 +96,25 @@ def modules_used(name: str) -> frozenset[Path]:
         if spec is None or spec.origin is None:  # a name in a module, not a module
             continue
         found[module] = Path(spec.origin)
-        for node in ast.walk(ast.parse(found[module].read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
+        waiting += _imports(compile(found[module].read_bytes(), spec.origin, "exec"))
     return frozenset(found.values())
+
+
+def _imports(code: CodeType) -> Iterator[str]:
+    """What a module imports, in functions too: names of modules, and 'module.name' for each name from one.
+
+    Read from its code: Python 3.11 cannot make syntax trees in several threads at a time, and models train side by side.
+    """
+    module = ""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            module = instruction.argval
+            yield module
+        elif instruction.opname == "IMPORT_FROM":
+            yield f"{module}.{instruction.argval}"
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imports(constant)
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,11 @@ def test_an_edit_trains_anew_what_uses_it_and_nothing_else(
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: read(self) + b"# edited" * (self == PACKAGE / edited))
     assert (registry.made_by(fit, {}) != before) is changes
+
+
+def test_trainings_side_by_side_depend_on_the_same_modules() -> None:
+    """Python 3.11 fails to make syntax trees in several threads."""
+    names = [f"precision_marketing.warehouse.{match[1]}" for match in TRAINERS.values() if match] * 4
+    alone = [registry.modules_used(name) for name in names]
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(registry.modules_used.__wrapped__, names)) == alone
