@@ -5,7 +5,8 @@ python benchmarks/experiments.py --simulations 2000
 Customers arrive over three days and are followed for fourteen, as in the demo. Each orders at his own rate (gamma),
 so that some order often and most never; an order's value is log-normal. In variant B each customer gives one more order
 with a chance; 0 means that there is nothing to find. After every hour the test is decided anew, by the rule of the
-warehouse (`precision_marketing.models.experiments`) and, as the baseline, by Welch's test as if each hour were the only one.
+warehouse (`precision_marketing.models.experiments`) and, as the baseline, by Welch's test as if each hour were the
+only one.
 """
 
 from __future__ import annotations

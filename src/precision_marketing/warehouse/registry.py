@@ -103,7 +103,7 @@ def modules_used(name: str) -> frozenset[Path]:
 def _imports(code: CodeType) -> Iterator[str]:
     """What a module imports, in functions too: names of modules, and 'module.name' for each name from one.
 
-    Read from its code: Python 3.11 cannot make syntax trees in several threads at a time, and models train side by side.
+    Read from its code: models train side by side, and Python 3.11 cannot make syntax trees in several threads.
     """
     module = ""
     for instruction in dis.get_instructions(code):
