@@ -4,7 +4,8 @@ python benchmarks/forecasting.py --data ../shared/data
 
 Each series is forecast from origins a horizon apart. The method is chosen per data set on the earlier half of them and
 judged, like every other, on the later half, so that the choice has no part in its own success. The oracle knows the
-expectation of the simulated counts; no method can do better but by chance.
+expectation of the simulated counts; no method can do better but by chance. Where the library statsforecast is installed
+its AutoETS and AutoTheta stand beside ours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from precision_marketing.models import forecasting
-from precision_marketing.models.forecast_methods import BASELINE, METHODS
+from precision_marketing.models.forecast_methods import BASELINE, METHODS, WEEK, make_panel
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -92,6 +93,7 @@ def rows_of(case: Case, level: float = 0.9) -> Iterator[tuple[str, ...]]:
     # Where another method stands in for every series, as for the yearly wave of a single year, there is no row.
     parts = {name: later[later["method"] == name] for name in METHODS if (later["used"] == name).any()}
     parts[f"chosen: {choice['method'].iloc[0]}"] = forecasting.chosen_errors(later, choice)
+    parts |= statsforecast_parts(case, naive)
     if case.expected is not None:
         known = naive.drop(columns=["low", "high"]).merge(case.expected, on=["series_id", "date"])
         parts["oracle"] = known.assign(forecast=known["expected"], error=known["actual"] - known["expected"])
@@ -104,6 +106,32 @@ def rows_of(case: Case, level: float = 0.9) -> Iterator[tuple[str, ...]]:
             f"{found['r2'].value:.2f}",
             f"{coverage.value:.1%} ({coverage.ci_low:.1%} to {coverage.ci_high:.1%})" if coverage else "",
         )  # fmt: skip
+
+
+def statsforecast_parts(case: Case, naive: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Errors of the library statsforecast on the rows of ``naive``, by method; none where it is not installed."""
+    try:
+        from statsforecast import StatsForecast
+        from statsforecast.models import AutoETS, AutoTheta
+    except ImportError:
+        return {}
+    panel = make_panel(case.frame)
+    known = pd.DataFrame(panel.values.T, index=panel.dates, columns=panel.ids)
+    made = []
+    for origin in np.sort(naive["origin"].unique()):
+        history = (
+            known.loc[:origin].melt(ignore_index=False, var_name="unique_id", value_name="y").reset_index(names="ds")
+        )
+        library = StatsForecast(models=[AutoETS(season_length=WEEK), AutoTheta(season_length=WEEK)], freq="D")
+        made.append(library.forecast(df=history.dropna(), h=case.horizon).assign(origin=origin))
+    forecasts = pd.concat(made).rename(columns={"unique_id": "series_id", "ds": "date"})
+    parts = {}
+    for method in ("AutoETS", "AutoTheta"):
+        own = forecasts[["series_id", "date", "origin", method]]
+        part = naive.drop(columns=["low", "high"]).merge(own, on=["series_id", "date", "origin"])
+        part = part.assign(forecast=part[method], error=part["actual"] - part[method]).drop(columns=method)
+        parts[f"statsforecast: {method}"] = part
+    return parts
 
 
 def speed_ratio(frame: pd.DataFrame) -> float:
