@@ -44,8 +44,8 @@ RUN_SCHEMA = (
 )
 # One row per reason: the strongest first.
 REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
-# A pickle is made for the versions that wrote it.
 PACKAGE = "precision_marketing"
+# A pickle is made for the versions that wrote it.
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lifelines")
 
 

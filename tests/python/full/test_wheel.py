@@ -33,6 +33,7 @@ def test_the_wheel_holds_one_module_and_its_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert [name for name in names if ".dist-info/" not in name] == ["dbt_spark_python.py"]
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert wheel.name in (harness.ROOT / "docs" / "dbt_spark_python.md").read_text()
     assert (PACKAGE / "LICENSE").read_text() == (harness.ROOT / "LICENSE").read_text()
 
 

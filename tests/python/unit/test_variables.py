@@ -36,10 +36,3 @@ def test_no_default_stands_in_two_places() -> None:
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_declared_variable_is_used(name: str) -> None:
     assert name in {used for _, used, _ in USES}
-
-
-def test_every_variable_says_what_it_is_for() -> None:
-    """A comment stands above it, or above the variable of the same group."""
-    lines = (harness.ROOT / "dbt_project.yml").read_text().split("\nvars:\n")[1].split("\n\n")[0].splitlines()
-    assert lines[0].lstrip().startswith("#")
-    assert sum(line.lstrip().startswith("#") for line in lines) > len(DECLARED) / 2
