@@ -1,6 +1,6 @@
 """Recommendations on UCI Online Retail against popularity, the classical neighbours, ALS of Spark and of `implicit`.
 
-python benchmarks/recommendations.py [--data FOLDER] [--without-spark]
+python benchmarks/recommendations.py [--data FOLDER] [--without-spark] [--movielens FILE]
 
 Two protocols: *last basket* (the last invoice of each customer with at least two is held out, and of it what the
 customer had not bought before is to be found) and *a quarter* (of each customer's products a random quarter). Every
@@ -19,7 +19,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -27,21 +27,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
+from precision_marketing.models.inputs import require_columns
 from precision_marketing.models.ranking import (
     bootstrap_interval,
-    default_candidates,
+    choose_model,
     evaluate,
     explicit_split,
-    leave_last_basket_out,
+    families,
     ndcg_at_k,
+    unseen,
 )
 from precision_marketing.models.recommendations import (
     EASE,
+    PURCHASE,
     ItemPearson,
     Popularity,
+    RankingModel,
     ShrunkCosine,
-    UserCosine,
     interaction_matrix,
     recommend,
 )
@@ -49,7 +53,7 @@ from precision_marketing.models.recommendations import (
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 K = 10
 TASTES = 6
-OURS = "ours: choose_model"
+OURS = "ours: choose_model, as in the warehouse"
 
 Recommender = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]  # history, history of those who are asked
 
@@ -70,15 +74,78 @@ def online_retail(path: Path) -> pd.DataFrame:
     return rows.assign(purchased_at=pd.to_datetime(rows["InvoiceDate"]))
 
 
+def movielens(path: Path) -> pd.DataFrame:
+    """customer_id, product_id, purchased_at of MovieLens 100K's u.data or 1M's ratings.dat; every rating counts."""
+    names = ["customer_id", "product_id", "rating", "seconds"]
+    rows = pd.read_csv(path, sep="::|\t", engine="python", header=None, names=names)
+    return rows.assign(purchased_at=pd.to_datetime(rows["seconds"], unit="s"))
+
+
+def leave_last_basket_out(baskets: pd.DataFrame, back: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """History and truth for predicting a customer's last basket, or the one ``back`` baskets before the last.
+
+    baskets: customer_id, product_id, basket_id, purchased_at; equal times are ordered by basket_id. A customer's basket
+    number ``back`` from the end is the truth, if an older one remains, and newer ones are dropped, so that what tunes
+    (back = 1) sees nothing of what tests (back = 0). A customer with too few baskets to be asked adds to the history
+    what is left of them, but at least all baskets older than the last; one with a single basket adds that.
+    Returns the history (``HISTORY_COLUMNS`` and age_days before the newest purchase) and the truth (customer_id,
+    product_id: those the customer had never bought before).
+    """
+    require_columns(baskets, ["customer_id", "product_id", "basket_id", "purchased_at"], "the baskets")
+    starts = baskets.groupby(["customer_id", "basket_id"], as_index=False)["purchased_at"].min()
+    starts = starts.sort_values(["customer_id", "purchased_at", "basket_id"])
+    groups = starts.groupby("customer_id")["basket_id"]
+    starts["from_end"], starts["baskets"] = groups.cumcount(ascending=False), groups.transform("size")
+    rows = baskets.merge(starts.drop(columns="purchased_at"), on=["customer_id", "basket_id"])
+    dropped = np.minimum(back, rows["baskets"] - 1)  # of a customer with too few
+    asked = rows["baskets"] > back + 1
+    is_truth = asked & (rows["from_end"] == back)
+    past = rows[(rows["from_end"] > back) | (~asked & (rows["from_end"] >= dropped))]
+    age = (baskets["purchased_at"].max() - past["purchased_at"]).dt.total_seconds() / 86_400
+    history = past[["customer_id", "product_id"]].assign(strength=PURCHASE, age_days=age).reset_index(drop=True)
+    return history, unseen(rows[is_truth], history)
+
+
 def protocols(baskets: pd.DataFrame) -> dict[str, Protocol]:
-    quarter = explicit_split(baskets)
     return {
         "last basket": Protocol(leave_last_basket_out(baskets, back=1), leave_last_basket_out(baskets)),
-        "a quarter": Protocol(explicit_split(quarter[0]), quarter),
+        "a quarter": random_quarter(baskets),
     }
 
 
+def random_quarter(ratings: pd.DataFrame, seed: int = 0) -> Protocol:
+    quarter = explicit_split(ratings, random_state=seed)
+    return Protocol(explicit_split(quarter[0], random_state=seed), quarter)
+
+
 # Methods: each a list of parameters to choose from ---------------------------------------------------
+
+
+@dataclass
+class UserCosine(RankingModel):
+    """Mean strength among the ``neighbours`` customers with the most similar history, weighted by the cosine.
+
+    Keeps the whole matrix it was fitted to; the customer found among their own neighbours adds only what they have.
+    """
+
+    neighbours: int = 100
+    half_life_days: float | None = None
+
+    def _fit(self, matrix: sparse.csr_array) -> None:
+        if self.neighbours < 1:
+            raise ValueError(f"neighbours must be at least 1, not {self.neighbours}")
+        self.matrix_, self.unit_ = matrix, normalize(matrix)
+
+    @property
+    def width_(self) -> int:
+        return max(self.matrix_.shape)
+
+    def score(self, matrix: sparse.csr_array) -> np.ndarray:
+        nearest = (normalize(matrix) @ self.unit_.T).toarray()
+        if nearest.shape[1] > self.neighbours:
+            nearest[nearest < np.partition(nearest, -self.neighbours, axis=1)[:, -self.neighbours, None]] = 0
+        total = nearest.sum(axis=1)[:, None]
+        return (nearest @ self.matrix_) / np.where(total > 0, total, 1)
 
 
 def _own(model) -> tuple[str, Recommender]:
@@ -90,16 +157,14 @@ def _text(parameters: dict) -> str:
     return json.dumps(parameters).translate(str.maketrans("", "", '{}"'))
 
 
-def own_methods(products: int, has_age: bool) -> dict[str, list[tuple[str, Recommender]]]:
-    candidates = default_candidates(products, has_age)
-    grids = {
+def own_methods() -> dict[str, list[tuple[str, Recommender]]]:
+    grids: dict[str, list[RankingModel]] = {
         "popularity": [Popularity()],
         "item cosine": [ShrunkCosine(0.0, None, k, False) for k in (10, 20, 50, 100)],
         "user cosine": [UserCosine(k) for k in (50, 100, 200)],
         "item Pearson": [ItemPearson(None, k) for k in (10, 20, 50, 100)],
-        "ours: ShrunkCosine": [model for model in candidates if isinstance(model, ShrunkCosine)],
-        "ours: EASE": [model for model in candidates if isinstance(model, EASE)],
-        OURS: candidates,
+        "EASE": [trial.model for trial in families(["ease"])[1]],
+        "EASE, 50 neighbours": [EASE(200, None, 50)],
     }
     return {name: [_own(model) for model in models] for name, models in grids.items()}
 
@@ -194,22 +259,31 @@ class Result(NamedTuple):
 
 def run(name: str, candidates: list[tuple[str, Recommender]], protocol: Protocol) -> Result:
     """Choose on the validation, then fit and ask once; seconds of that last step."""
-
-    def asked(history: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-        return history[history["customer_id"].isin(truth["customer_id"])]
-
     best = 0
     if len(candidates) > 1:
         history, truth = protocol.validation
-        best = int(
-            np.argmax([ndcg_at_k(one(history, asked(history, truth)), truth, K).mean() for _, one in candidates])
-        )
+        people = _asked(history, truth)
+        best = int(np.argmax([ndcg_at_k(one(history, people), truth, K).mean() for _, one in candidates]))
     parameters, recommender = candidates[best]
     history, truth = protocol.test
-    people = asked(history, truth)
+    people = _asked(history, truth)
     started = time.perf_counter()
     recommended = recommender(history, people)
     return Result(name, parameters, recommended, time.perf_counter() - started)
+
+
+def run_ours(protocol: Protocol) -> Result:
+    """The warehouse's own rule on the validation, then its choice asked once."""
+    choice = choose_model(*protocol.validation)
+    model = choice.trials[choice.name].model
+    history, truth = protocol.test
+    started = time.perf_counter()
+    recommended = recommend(_asked(history, truth), replace(model).fit(history), K, resume=choice.resume)
+    return Result(OURS, choice.name, recommended, time.perf_counter() - started)
+
+
+def _asked(history: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    return history[history["customer_id"].isin(truth["customer_id"])]
 
 
 def report(results: list[Result], protocol: Protocol) -> Iterator[str]:
@@ -257,9 +331,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--without-spark", action="store_true")
+    parser.add_argument("--movielens", type=Path, help="u.data of MovieLens 100K, or ratings.dat of 1M")
     options = parser.parse_args()
 
     print("Planted tastes\n", *planted_tastes(), "", sep="\n")
+    if options.movielens:
+        for seed in range(3):
+            result = run_ours(random_quarter(movielens(options.movielens), seed))
+            ndcg = ndcg_at_k(result.recommended, random_quarter(movielens(options.movielens), seed).test[1], K).mean()
+            print(f"MovieLens, a random quarter, seed {seed}: nDCG@10 {ndcg:.4f} by {result.parameters}", flush=True)
     path = options.data / "online_retail" / "online_retail.csv.gz"
     if not path.is_file():
         print(f"UCI Online Retail is missing: {path} (docs/real_data.md says where it comes from)")
@@ -276,12 +356,13 @@ def main() -> None:
         session = builder.config(map={**settings, "spark.ui.showConsoleProgress": "false"}).getOrCreate()
 
     for name, protocol in protocols(online_retail(path)).items():
-        history, truth = protocol.test
-        methods = own_methods(history["product_id"].nunique(), "age_days" in history.columns)
+        truth = protocol.test[1]
+        methods = own_methods()
         methods |= implicit_methods() if has_implicit else {}
         if session is not None and name == "last basket":
             methods |= spark_methods(session)
         results = [run(method, candidates, protocol) for method, candidates in methods.items()]
+        results.append(run_ours(protocol))
         print(f"Online Retail, {name}: {truth['customer_id'].nunique():,} customers asked\n")
         print(*report(results, protocol), "", sep="\n", flush=True)
     if session is not None:

@@ -17,6 +17,7 @@
             {%- do point_view(published_relation(node), version_relation(node, run_version()), exists=node.alias in views) -%}
         {%- endfor -%}
         {%- do drop_old_versions(built_nodes(results)) -%}
+        {%- do report_unchecked(results) -%}
     {%- elif execute and flags.WHICH == 'run' -%}
         {%- do create_hook_table('publications') -%}
         {%- do drop_old_versions(built_nodes(results)) -%}
@@ -90,6 +91,33 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(faulty) }}
+{%- endmacro %}
+
+
+{#- Say in a line what this run built but could not approve as a gate or a test was not in it, and what would publish it. -#}
+{% macro report_unchecked(results) -%}
+    {%- set ran = results | map(attribute='node.unique_id') | list -%}
+    {%- set unchecked = [] -%}
+    {%- set missing = [] -%}
+    {%- for unique_id, node in built_nodes(results).items() if node.config.meta.get('published') -%}
+        {%- for check in graph.nodes.values() if check.unique_id not in ran -%}
+            {%- set is_gate = check.name.startswith('gate_') and check.resource_type == 'model' -%}
+            {%- if (is_gate and unique_id in check.depends_on.nodes) or (check.resource_type == 'test' and check.attached_node == unique_id) -%}
+                {%- do unchecked.append(node.name) -%}
+                {%- do missing.append(check.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {%- set names = unchecked | unique | list -%}
+        {%- set selection = (invocation_args_dict.get('select') or []) | list -%}
+        {%- for name in missing | unique if name.startswith('gate_') -%} {%- do selection.append('+' ~ name) -%} {%- endfor -%}
+        {%- set more = ' and ' ~ (names | length - 5) ~ ' more' if names | length > 5 else '' -%}
+        {%- do log(
+            'Built but not published: ' ~ names[:5] | join(', ') ~ more ~ '. Not in this run: ' ~ missing | unique | join(', ')
+            ~ '. To publish: dbt build -s ' ~ selection | join(' '), info=true
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -16,5 +16,6 @@ def model(dbt, session):
         "product_similarities": dbt.ref("product_similarities"),
         "sales_forecast": dbt.ref("sales_forecast"),
         "demand_forecast": dbt.ref("demand_forecast"),
+        "model_verdicts": dbt.ref("model_verdicts"),
     }
     return gates.run_gate(dbt, session, relations)

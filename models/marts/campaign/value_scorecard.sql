@@ -1,5 +1,6 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_profile') }}
+-- depends_on: {{ ref('gate_prediction') }}
 {%- set days = var('value_period_days') %}
 
 with
@@ -25,6 +26,10 @@ click_model as (
     select max(figure.value) as auc
     from click_figures
     where figure.metric = 'roc_auc' and figure.segment = ''
+),
+
+verdicts as (
+    select avg(if(verdict in ('use', 'use with care'), 1, 0)) as models_ahead from {{ ref('model_verdicts') }}
 ),
 
 sums as (
@@ -81,6 +86,7 @@ known as (
     select
         coverage.data_coverage,
         click_model.auc as click_model_auc,
+        verdicts.models_ahead,
         {{ rate('clicks.clicks', 'clicks.expected_clicks') }} - 1 as ctr_lift,
         {{ rate('sums.conversions', 'sums.clicks') }} as conversion_rate,
         {{ rate('sums.ad_cost', 'sums.conversions') }} as acquisition_cost,
@@ -88,6 +94,7 @@ known as (
         {{ rate('(select avg(clv) from buyers_now)', '(select avg(clv) from buyers_before)') }} - 1 as clv_growth
     from coverage
     cross join click_model
+    cross join verdicts
     cross join sums
     cross join clicks
 ),
@@ -98,6 +105,7 @@ valued as (
         case targets.metric
             when 'data_coverage' then known.data_coverage
             when 'click_model_auc' then known.click_model_auc
+            when 'models_ahead' then known.models_ahead
             when 'ctr_lift' then known.ctr_lift
             when 'conversion_rate' then known.conversion_rate
             when 'acquisition_cost' then known.acquisition_cost

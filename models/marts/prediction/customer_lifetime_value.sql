@@ -14,6 +14,7 @@ select
     customer_values.expected_purchases_90d,
     customer_values.expected_order_value,
     customer_values.clv_12m,
+    customer_values.method,
     as_of.as_of_date
 from customer_values
 cross join as_of

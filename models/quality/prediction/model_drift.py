@@ -2,7 +2,6 @@ from precision_marketing.warehouse import monitoring
 
 
 def model(dbt, session):
-    dbt.ref("gate_prediction")
     frames = {
         "click": dbt.ref("int_click_features").where("is_newest"),
         "purchase": dbt.ref("int_customer_snapshots").where("is_newest"),

@@ -327,8 +327,9 @@ def train_candidates(
 
     The champion is the simplest candidate whose log loss on the test is above the least one by no more than one
     standard error of that difference (paired, by customer). The metrics of the champion are of the same rows, so a
-    little optimistic, as the best of a few always is. The models are those that were judged; to use every row,
-    ``sklearn.base.clone(model).fit(frame, frame[target])``.
+    little optimistic, as the best of a few always is; but for its ``log_loss_gain``: that is of what the other half of
+    the customers would have chosen, so that nobody judges what he chose. The models are those that were judged; to use
+    every row, ``sklearn.base.clone(model).fit(frame, frame[target])``.
 
     With one class in training, or features that are all constant, only the constant rate can be fitted (see
     ``skipped``); without test rows there are no metrics, and the simplest candidate stands.
@@ -380,8 +381,27 @@ def train_candidates(
     comparison = _compare(held, list(fitted))
     coefficients = odds_ratios(past, labels, features, customers[train] if customers is not None else None, references)
     counts = {"train": int(train.sum()), "test": int(test.sum()), "unused": int((~train & ~test).sum())}
-    champion = str(comparison["candidate"][comparison["is_tied"]].iloc[0])
+    champion = _simplest(comparison)
+    if len(held):
+        honest = chosen_by_the_others(held, list(fitted))
+        gained = evaluate(held["target"], honest, base_rate, held["customer"], random_state=random_state)
+        gain = next(metric for metric in gained if metric.metric == "log_loss_gain")
+        metrics[champion] = [gain if metric.metric == "log_loss_gain" else metric for metric in metrics[champion]]
     return Trained(fitted, metrics, comparison, champion, coefficients, float(C), skipped, counts, held)
+
+
+def _simplest(comparison: pd.DataFrame) -> str:
+    return str(comparison["candidate"][comparison["is_tied"]].iloc[0])
+
+
+def chosen_by_the_others(held: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """(n,) score of each row by the candidate that the other half of the customers would choose (``_compare``)."""
+    is_first = stable_fraction(held["customer"].to_numpy(), "judge") < 0.5
+    score = np.empty(len(held))
+    for half in (is_first, ~is_first):
+        others = held[~half] if (~half).any() else held
+        score[half] = held.loc[half, _simplest(_compare(others, names))]
+    return score
 
 
 def _compare(held: pd.DataFrame, names: list[str]) -> pd.DataFrame:

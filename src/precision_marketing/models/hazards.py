@@ -33,7 +33,8 @@ from precision_marketing.models.experiments import holm
 from precision_marketing.models.inputs import days_of, require_columns, require_unique_customers
 
 MIN_STRATUM_EVENTS = 20
-MAX_LEVELS = 50
+MAX_LEVELS = 20  # of a category; the others share one, for a coefficient each would say nothing of them
+OTHER = "(other)"
 MISSING = "missing"
 STRATUM_BINS = 4
 # A loss on the day of entry (one order, never again) happened within that day; the logarithm of 0 days has no value.
@@ -90,6 +91,21 @@ def _texts(values: pd.Series) -> np.ndarray:
     return values.astype("object").where(values.notna(), MISSING).astype(str).to_numpy(dtype=object)
 
 
+def _frequent(texts: np.ndarray, reference: str | None) -> np.ndarray:
+    """Levels (n,), with ``OTHER`` for all but the ``MAX_LEVELS`` most frequent; the reference is kept."""
+    levels, counts = np.unique(texts, return_counts=True)
+    if len(levels) <= MAX_LEVELS:
+        return texts
+    kept = [*levels[np.lexsort((levels, -counts))][:MAX_LEVELS], reference]
+    return np.where(np.isin(texts, kept), texts, OTHER)
+
+
+def _known_levels(frame: pd.DataFrame, rule: Mapping[str, Any]) -> np.ndarray:
+    """Levels (n,) as at the fit: a rare one, or one that was not there, is ``OTHER`` if that was."""
+    texts = _texts(frame[rule["covariate"]])
+    return np.where(np.isin(texts, list(rule["levels"])), texts, OTHER) if OTHER in rule["levels"] else texts
+
+
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     try:
         values = pd.to_numeric(frame[name]).to_numpy(float, na_value=np.nan)
@@ -105,8 +121,8 @@ def _learn_design(
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """How covariates become columns, and which (covariate, level) get none, with the reason.
 
-    A number is one column; a category one per level but its reference. Columns that are constant or a linear
-    combination of those before them are left out: what they say is said already.
+    A number is one column; a category one per level but its reference; rare levels beyond ``MAX_LEVELS`` share one.
+    Columns that are constant or a linear combination of those before them are left out: what they say is said already.
     """
     design: list[dict[str, Any]] = []
     dropped: dict[tuple[str, str], str] = {}
@@ -121,9 +137,7 @@ def _learn_design(
                 rule["edges"] = _edges(known)
             candidates = [""]
         else:
-            levels, counts = np.unique(_texts(frame[name]), return_counts=True)
-            if len(levels) > MAX_LEVELS:
-                raise ValueError(f"{name} has {len(levels)} levels, more than {MAX_LEVELS}: group them or leave it out")
+            levels, counts = np.unique(_frequent(_texts(frame[name]), references.get(name)), return_counts=True)
             reference = str(references.get(name, levels[np.argmax(counts)]))
             if reference not in levels:
                 raise ValueError(f"the reference {reference!r} of {name} does not occur")
@@ -171,7 +185,7 @@ def _encode(frame: pd.DataFrame, design: Sequence[Mapping[str, Any]]) -> np.ndar
         if rule["levels"] is None:
             columns += [np.nan_to_num(_numbers(frame, rule["covariate"]) - rule["mean"]) for _ in rule["columns"]]
             continue
-        texts = _texts(frame[rule["covariate"]])
+        texts = _known_levels(frame, rule)
         known = np.isin(texts, list(rule["levels"]))
         columns += [np.where(known, (texts == level) - rule["levels"][level], 0.0) for level in rule["columns"]]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
@@ -188,7 +202,7 @@ def _stratum_levels(frame: pd.DataFrame, rule: Mapping[str, Any]) -> np.ndarray:
     '' for a level that was not there at the fit; a missing number counts as the mean here too.
     """
     if rule["levels"] is not None:
-        texts = _texts(frame[rule["covariate"]])
+        texts = _known_levels(frame, rule)
         return np.where(np.isin(texts, list(rule["levels"])), texts, "")
     values = _numbers(frame, rule["covariate"])
     values = np.where(np.isnan(values), rule["mean"], values)

@@ -435,14 +435,58 @@ def _gammagamma_rows(frequency: ArrayLike, monetary_value: ArrayLike) -> list[np
     return _columns(frequency=x, monetary_value=value)
 
 
+class ShrunkenMean:
+    """The value of a purchase where Gamma-Gamma has no mean: the customer's own average and that of all, one more vote.
+
+    For values so unequal, as in wholesale, that the gamma distribution of their scale has no finite mean.
+    """
+
+    def __init__(self, mean: float = np.nan) -> None:
+        self.mean = mean
+
+    def fit(self, frequency: ArrayLike, monetary_value: ArrayLike, weights: ArrayLike | None = None) -> Self:
+        """As ``GammaGamma.fit``. Raises ValueError without repeat purchases."""
+        x, value = _gammagamma_rows(frequency, monetary_value)
+        weights = x if weights is None else x * _columns(frequency=x, weights=weights)[1]
+        if not weights.sum() > 0:
+            raise ValueError("no customer bought again: the value of purchases cannot be estimated")
+        self.mean = float(np.average(value, weights=weights))
+        return self
+
+    def expected_average_value(self, frequency: ArrayLike, monetary_value: ArrayLike) -> np.ndarray:
+        """(n,) as ``GammaGamma.expected_average_value``."""
+        x, value = _gammagamma_rows(frequency, monetary_value)
+        return (self.mean + x * value) / (1 + x)
+
+    def to_dict(self) -> dict[str, float]:
+        """What ``ShrunkenMean`` takes."""
+        return {"mean": self.mean}
+
+
+class MeanRate:
+    """The naive baseline of BG/NBD: everybody goes on buying at his own rate so far, for ever."""
+
+    def expected_purchases(
+        self, days: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
+    ) -> np.ndarray:
+        """(n,) purchases in the next ``days``; none of who bought once only."""
+        x, _, age = _bgnbd_rows(frequency, recency, age)
+        return np.where(age > 0, x / np.where(age > 0, age, 1), 0) * np.asarray(days, dtype=float)
+
+    def _combined_purchases(
+        self, x: np.ndarray, recency: np.ndarray, age: np.ndarray, days: np.ndarray, factors: np.ndarray
+    ) -> np.ndarray:
+        return self.expected_purchases(1, x, recency, age) * (days @ factors)
+
+
 # How often times how much ----------------------------------------------------------------------------
 
 
 class LifetimeModels(NamedTuple):
     """The two models that together value a customer, time in days."""
 
-    bgnbd: BetaGeoNBD
-    gammagamma: GammaGamma
+    bgnbd: BetaGeoNBD | MeanRate
+    gammagamma: GammaGamma | ShrunkenMean
 
 
 def purchase_summary(purchases: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
@@ -476,16 +520,28 @@ def _summary(frame: pd.DataFrame, columns: Sequence[str] = SUMMARY_COLUMNS) -> l
 def fit_summary(frame: pd.DataFrame) -> LifetimeModels:
     """Both models, fitted to one row per customer with ``SUMMARY_COLUMNS`` (see ``purchase_summary``).
 
-    Repeat buyers whose average is 0 (gifts, say) are left out of Gamma-Gamma, in which nothing is free.
-    Raises ValueError and RuntimeError as the models do.
+    Repeat buyers whose average is 0 (gifts, say) are left out of Gamma-Gamma, in which nothing is free. Where it finds
+    no mean, ``ShrunkenMean`` stands in; where BG/NBD finds no maximum, ``MeanRate``. Raises ValueError where nobody
+    bought again.
     """
     x, recency, age, value = _summary(frame)
-    return LifetimeModels(BetaGeoNBD().fit(x, recency, age), GammaGamma().fit(x, value, weights=value != 0))
+    x, recency, age = _bgnbd_rows(x, recency, age)
+    if not (x > 0).any():
+        raise ValueError("no customer bought again: neither rate nor value can be estimated")
+    try:
+        bgnbd: BetaGeoNBD | MeanRate = BetaGeoNBD().fit(x, recency, age)
+    except (ValueError, RuntimeError):
+        bgnbd = MeanRate()
+    try:
+        gammagamma: GammaGamma | ShrunkenMean = GammaGamma().fit(x, value, weights=value != 0)
+    except (ValueError, RuntimeError):
+        gammagamma = ShrunkenMean().fit(x, value)
+    return LifetimeModels(bgnbd, gammagamma)
 
 
 def lifetime_value(
-    bgnbd: BetaGeoNBD,
-    gammagamma: GammaGamma,
+    bgnbd: BetaGeoNBD | MeanRate,
+    gammagamma: GammaGamma | ShrunkenMean,
     frame: pd.DataFrame,
     horizon_days: float = DAYS_PER_YEAR,
     annual_discount_rate: float = 0.1,
@@ -514,13 +570,15 @@ def lifetime_value(
 def score(frame: pd.DataFrame, models: LifetimeModels, horizons: Sequence[int] = (90,)) -> pd.DataFrame:
     """Every customer's prospects.
 
-    frame: n rows with ``SUMMARY_COLUMNS``; horizons in days. Returns n rows with the frame's index: probability_alive,
-    expected_purchases_<horizon>d per horizon, expected_order_value (of one purchase) and clv_12m (``lifetime_value`` of
-    a year, discounted by 10%). No rows give none. Raises ValueError for absent columns and values no customer can have.
+    frame: n rows with ``SUMMARY_COLUMNS``; horizons in days. Returns n rows with the frame's index: probability_alive
+    (NaN by ``MeanRate``), expected_purchases_<horizon>d per horizon, expected_order_value (of one purchase) and clv_12m
+    (``lifetime_value`` of a year, discounted by 10%). No rows give none. Raises ValueError for absent columns and
+    values no customer can have.
     """
     x, recency, age, value = _summary(frame)
     bgnbd, gammagamma = models
-    columns = {"probability_alive": bgnbd.probability_alive(x, recency, age)}
+    alive = bgnbd.probability_alive(x, recency, age) if isinstance(bgnbd, BetaGeoNBD) else np.full(len(x), np.nan)
+    columns = {"probability_alive": alive}
     for horizon in horizons:
         columns[f"expected_purchases_{horizon}d"] = bgnbd.expected_purchases(horizon, x, recency, age)
     columns["expected_order_value"] = gammagamma.expected_average_value(x, value)

@@ -5,10 +5,8 @@ Source: Järvelin and Kekäläinen 2002 (nDCG).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +15,22 @@ import pandas as pd
 from precision_marketing.models.inputs import require_columns
 from precision_marketing.models.recommendations import (
     EASE,
-    MAX_EASE_PRODUCTS,
     PURCHASE,
     TOP_N,
+    ItemPearson,
+    Popularity,
     RankingModel,
     ShrunkCosine,
-    checked_history,
     recommend,
 )
 from precision_marketing.models.training import Metric
+
+BASELINE = "popularity"
+FAMILIES = (BASELINE, "shrunk_cosine", "item_pearson", "ease")
+PENALTIES = (50, 100, 200, 400, 800)
+TRENDS = (30, 60, 120)  # days
+HALF_LIVES = (30, 90)
+RESUME = (2, 5, 10)
 
 # Protocols of evaluation -----------------------------------------------------------------------------
 
@@ -35,31 +40,6 @@ def unseen(truth: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     pairs = truth[["customer_id", "product_id"]].drop_duplicates(ignore_index=True)
     before = history[["customer_id", "product_id"]].drop_duplicates().assign(seen=True)
     return pairs[pairs.merge(before, how="left")["seen"].isna().to_numpy()].reset_index(drop=True)
-
-
-def leave_last_basket_out(baskets: pd.DataFrame, back: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """History and truth for predicting a customer's last basket, or the one ``back`` baskets before the last.
-
-    baskets: customer_id, product_id, basket_id, purchased_at; equal times are ordered by basket_id. A customer's basket
-    number ``back`` from the end is the truth, if an older one remains, and newer ones are dropped, so that what tunes
-    (back = 1) sees nothing of what tests (back = 0). A customer with too few baskets to be asked adds to the history
-    what is left of them, but at least all baskets older than the last; one with a single basket adds that.
-    Returns the history (``HISTORY_COLUMNS`` and age_days before the newest purchase) and the truth (customer_id,
-    product_id: those the customer had never bought before).
-    """
-    require_columns(baskets, ["customer_id", "product_id", "basket_id", "purchased_at"], "the baskets")
-    starts = baskets.groupby(["customer_id", "basket_id"], as_index=False)["purchased_at"].min()
-    starts = starts.sort_values(["customer_id", "purchased_at", "basket_id"])
-    groups = starts.groupby("customer_id")["basket_id"]
-    starts["from_end"], starts["baskets"] = groups.cumcount(ascending=False), groups.transform("size")
-    rows = baskets.merge(starts.drop(columns="purchased_at"), on=["customer_id", "basket_id"])
-    dropped = np.minimum(back, rows["baskets"] - 1)  # of a customer with too few
-    asked = rows["baskets"] > back + 1
-    is_truth = asked & (rows["from_end"] == back)
-    past = rows[(rows["from_end"] > back) | (~asked & (rows["from_end"] >= dropped))]
-    age = (baskets["purchased_at"].max() - past["purchased_at"]).dt.total_seconds() / 86_400
-    history = past[["customer_id", "product_id"]].assign(strength=PURCHASE, age_days=age).reset_index(drop=True)
-    return history, unseen(rows[is_truth], history)
 
 
 def explicit_split(
@@ -162,51 +142,127 @@ def evaluate(
 # Choice of the model ---------------------------------------------------------------------------------
 
 
-class Choice(NamedTuple):
-    """The model chosen, fitted to all that is known, and one row per candidate: model, parameters, ndcg, chosen."""
+class Trial(NamedTuple):
+    """A candidate: its name, an unfitted model, and how many places it gives to what the customer left unbought."""
 
+    name: str
     model: RankingModel
-    candidates: pd.DataFrame
+    resume: int = 0
 
 
-def default_candidates(products: int, has_age: bool) -> list[RankingModel]:
-    """The models worth a trial for a catalogue of so many products: EASE as far as it can be inverted."""
-    half_lives = (None, 90.0) if has_age else (None,)
-    shrunk: list[RankingModel] = [ShrunkCosine(*values) for values in product((0.0, 10.0), half_lives, (10, 20))]
-    if products > MAX_EASE_PRODUCTS:
-        return shrunk
-    return shrunk + [EASE(*values) for values in product((50.0, 100.0, 200.0, 400.0), half_lives)]
+class Choice(NamedTuple):
+    """The chosen trial, its model fitted to all that is known, and how the candidates did.
+
+    ndcg: (customers of the validation, candidates), nDCG at k, columns in the order of the trials. metrics: by name of
+    the trial, as ``evaluate`` gives them, and ``ndcg_gain``, what it has over popularity; that of the chosen one is of
+    what the *other* half of the customers would have chosen, so that nobody had a part in the choice that he judges.
+    """
+
+    name: str
+    model: RankingModel
+    resume: int
+    ndcg: pd.DataFrame
+    trials: Mapping[str, Trial]
+    metrics: Mapping[str, list[Metric]]
+
+
+def families(names: Sequence[str] = FAMILIES) -> list[list[Trial]]:
+    """The candidates of each family, popularity first; EASE by strength of its penalty.
+
+    Raises ValueError for a name that is not in ``FAMILIES``.
+    """
+    unknown = sorted(set(names) - set(FAMILIES))
+    if unknown:
+        raise ValueError(f"no such candidate: {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
+    made: dict[str, list[RankingModel]] = {
+        "shrunk_cosine": [ShrunkCosine()],
+        "item_pearson": [ItemPearson()],
+        "ease": [EASE(penalty) for penalty in PENALTIES],
+    }
+    named = [[Trial(f"{name}_{model.params().get('regularization', '')}".rstrip("_"), model) for model in made[name]]
+             for name in FAMILIES if name in names and name in made]  # fmt: skip
+    return [[Trial(BASELINE, Popularity())], *named]
 
 
 def choose_model(
     history: pd.DataFrame,
     validation: pd.DataFrame,
-    candidates: Sequence[RankingModel] | None = None,
+    names: Sequence[str] = FAMILIES,
     k: int = TOP_N,
     full_history: pd.DataFrame | None = None,
+    products: int | None = None,
 ) -> Choice:
-    """The candidate with the highest mean nDCG at k on the validation, fitted again to ``full_history``.
+    """The rule by which a recommender is chosen, here and in the warehouse: the highest mean nDCG at k.
 
-    history, validation: as ``leave_last_basket_out`` returns them. candidates: unfitted models, left untouched, by
-    default ``default_candidates``; of equal ones the first wins. full_history: all that is known, by default history.
-    Raises ValueError without candidates.
+    history, validation: what was known, and the pairs of customer_id and product_id to be found, as ``explicit_split``
+    returns them. All customers of the validation who have a history are asked: first about each family's parameters;
+    then, where the history has ``age_days``, about how fast EASE forgets trends and how fast the best model forgets a
+    customer's past; then about the places for what was left unbought, where anything was. The baseline, popularity,
+    stands unless the choice beats it by more than one standard error on customers that had no part in the choice.
+    Without a customer to ask it stands, too.
+
+    full_history: all that is known, by default history. products: size of the catalogue, by default what the history
+    holds. Raises ValueError as ``families`` does.
     """
-    if candidates is None:
-        candidates = default_candidates(checked_history(history)["product_id"].nunique(), "age_days" in history.columns)
-    if not candidates:
-        raise ValueError("there is no model to choose from")
+    products = history["product_id"].nunique() if products is None else products
     asked = history[history["customer_id"].isin(validation["customer_id"])]
-    ndcg = [
-        ndcg_at_k(recommend(asked, replace(model).fit(history), k), validation, k).mean() for model in candidates
-    ]  # fmt: skip
-    best = int(np.argmax(np.nan_to_num(ndcg, nan=-1.0)))
-    params = [model.params() for model in candidates]
-    table = pd.DataFrame(
-        {
-            "model": [values.pop("model") for values in params],
-            "parameters": [json.dumps(values) for values in params],
-            "ndcg": np.array(ndcg, dtype=float),
-            "chosen": np.arange(len(candidates)) == best,
-        }
-    )
-    return Choice(replace(candidates[best]).fit(history if full_history is None else full_history), table)
+    truth = validation[validation["customer_id"].isin(asked["customer_id"])]
+    trials: dict[str, Trial] = {}
+    found: dict[str, pd.Series] = {}
+    metrics: dict[str, list[Metric]] = {}
+    popular = recommend(asked, Popularity().fit(history), k)
+
+    def try_out(trial: Trial) -> None:
+        trials[trial.name], metrics[trial.name] = trial, []
+        if len(truth):
+            suggested = recommend(asked, replace(trial.model).fit(history), k, resume=trial.resume)
+            found[trial.name] = ndcg_at_k(suggested, truth, k)
+            gain = gain_metric(found[trial.name] - found[BASELINE])
+            metrics[trial.name] = [*evaluate(suggested, truth, products, k, popular), gain]
+
+    def best() -> Trial:
+        return trials[max(trials, key=lambda name: found[name].mean() if name in found else 0.0)]
+
+    for family in families(names):
+        for trial in family:
+            try_out(trial)
+    if len(truth):
+        if "age_days" in history.columns:
+            leading = best()
+            for days in TRENDS if isinstance(leading.model, EASE) else ():
+                try_out(Trial(f"{leading.name}_trend_{days}d", replace(leading.model, trend_half_life_days=days)))
+            leading = best()
+            for days in HALF_LIVES if leading.name != BASELINE else ():
+                model = replace(leading.model, half_life_days=days)
+                try_out(Trial(f"{leading.name}_{days}d", model))
+        unbought = asked.groupby(["customer_id", "product_id"])["strength"].max() < PURCHASE
+        if unbought.any():
+            leading = best()
+            for trial in {leading.name: leading, BASELINE: trials[BASELINE]}.values():
+                for places in (places for places in RESUME if places <= k):
+                    try_out(Trial(f"{trial.name}_resume_{places}", trial.model, places))
+    ndcg, chosen = pd.DataFrame(found), BASELINE
+    if len(ndcg):
+        gain = _chosen_by_the_others(ndcg) - ndcg[BASELINE]
+        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+            chosen = best().name
+            metrics[chosen][-1] = gain_metric(gain)
+    trial = trials[chosen]
+    fitted = replace(trial.model).fit(history if full_history is None else full_history)
+    return Choice(chosen, fitted, trial.resume, ndcg, trials, metrics)
+
+
+def gain_metric(gain: pd.Series) -> Metric:
+    """Mean (customers,) difference of nDCG to the baseline's, with its bootstrap interval."""
+    low, high = bootstrap_interval(gain.to_numpy())
+    return Metric("ndcg_gain", float(gain.mean()), low, high, 0.0, len(gain))
+
+
+def _chosen_by_the_others(ndcg: pd.DataFrame) -> pd.Series:
+    """Each customer's nDCG by the candidate that is best among the other half of the customers."""
+    is_first = np.arange(len(ndcg)) % 2 == 0
+    honest = pd.Series(np.nan, index=ndcg.index)
+    for half in (is_first, ~is_first):
+        others = ndcg[~half] if (~half).any() else ndcg
+        honest[half] = ndcg.loc[half, others.mean().idxmax()]
+    return honest

@@ -1,27 +1,29 @@
-"""Product recommendations: what customers with a similar history bought, what resembles it, what everybody buys.
+"""Product recommendations: what the customer left unbought, what customers with a similar history bought, what
+resembles it, what everybody buys.
 
 A customer's *history* is how strongly they interacted with each product: 0 not at all, 1 a click or view, 2 a purchase
 (``STRENGTHS``). As a matrix of customers and products it is sparse, and nothing dense of that size is made: scores are
 computed for a few hundred customers at a time (``BLOCK_BYTES``).
 
-Five models share ``fit`` and ``score``:
+Four models share ``fit`` and ``score``:
 
 =================  ==================================================================================================
 ``EASE``           closed-form linear autoencoder: the matrix B with zero diagonal that minimises
                    ``||X - X B||^2 + regularization ||B||^2`` is ``B_ij = -P_ij / P_jj`` with
-                   ``P = (X'X + regularization I)^-1``. Inverts products x products, so up to ``MAX_EASE_PRODUCTS``.
+                   ``P = (X'X + regularization I)^-1``. Inverts products x products, so it learns the
+                   ``MAX_EASE_PRODUCTS`` with the most interactions.
 ``ShrunkCosine``   cosine of two products' columns, times n / (n + shrinkage) for n common customers; customers who
                    buy everything count less (inverse user frequency). For any number of products.
 ``ItemPearson``    correlation of two products' columns, customers without interaction counting as 0.
-``UserCosine``     mean strength among the customers with the most similar rows, by cosine.
 ``Popularity``     no neighbours: what most customers have. The naive baseline.
 =================  ==================================================================================================
 
 An older interaction may count less: with ``half_life_days`` its weight halves every so many days before the customer's
-own latest one (column ``age_days``). The item models keep ``top_k`` neighbours of each product (``similarities``), so a
-customer is scored from their own rows and a small table, on whatever executor holds them (``recommend``).
+own latest one (column ``age_days``), with ``trend_half_life_days`` EASE learns more from what everybody did lately. The
+item models keep ``top_k`` neighbours of each product (``similarities``), EASE as many as fit into ``WEIGHT_BYTES``: so
+a customer is scored from their own rows and a bounded table, on whatever executor holds them (``recommend``).
 
-Sources: Breese, Heckerman and Kadie 1998 (user-user, inverse user frequency); Sarwar et al. 2001, Deshpande and Karypis
+Sources: Breese, Heckerman and Kadie 1998 (inverse user frequency); Sarwar et al. 2001, Deshpande and Karypis
 2004 (item-item, top k); Bell and Koren 2007 (shrinkage); Steck 2019, "Embarrassingly shallow autoencoders for sparse
 data" (EASE); Ding and Li 2005 (recency); Lops, de Gemmis and Semeraro 2011
 (content).
@@ -43,9 +45,11 @@ from precision_marketing.models.inputs import require_columns
 STRENGTHS = {"none": 0, "click": 1, "purchase": 2}
 PURCHASE = STRENGTHS["purchase"]
 MAX_EASE_PRODUCTS = 8_000  # two matrices of 0.5 GB while it is inverted
+# Of weights that a model keeps, and so of its artefact: all of 2,900 products, 700 neighbours of each of 8,000.
+WEIGHT_BYTES = 64 * 2**20
 BLOCK_BYTES = 16 * 2**20
 TOP_N = 10
-METHODS = ("collaborative", "content", "popular")
+METHODS = ("resume", "collaborative", "content", "popular")
 HISTORY_COLUMNS = ("customer_id", "product_id", "strength")
 RECOMMENDATION_SCHEMA = "customer_id string, rank int, product_id string, score double, method string"
 SIMILARITY_SCHEMA = "product_id string, neighbour_id string, similarity double, rank int"
@@ -68,12 +72,18 @@ def checked_history(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def interaction_matrix(
-    history: pd.DataFrame, customers: pd.Index, products: pd.Index, half_life_days: float | None = None
+    history: pd.DataFrame,
+    customers: pd.Index,
+    products: pd.Index,
+    half_life_days: float | None = None,
+    *,
+    before_newest: bool = False,
 ) -> sparse.csr_array:
     """The history as a sparse matrix (customers, products) with a purchase as 1 and a click as 0.5.
 
     history: ``HISTORY_COLUMNS``; with half_life_days also ``age_days``, days before a day that all rows share: each
-    weight is halved per half_life_days before the customer's latest interaction. The largest of several interactions
+    weight is halved per half_life_days before the customer's latest interaction, or, with before_newest, before the
+    newest of all customers. The largest of several interactions
     with a product counts. Customers and products that are not in the two indexes are left out, and so are
     rows without product_id.
     Raises ValueError for an absent column, a strength outside 0 to 2, a missing value, or a half-life not positive.
@@ -85,7 +95,8 @@ def interaction_matrix(
     if half_life_days is not None:
         require_columns(history, ["age_days"], "the history, for half_life_days,")
         age = rows["age_days"].astype(float)
-        weight = weight * 0.5 ** ((age - age.groupby(rows["customer_id"]).transform("min")) / half_life_days).to_numpy()
+        latest = age.min() if before_newest else age.groupby(rows["customer_id"]).transform("min")
+        weight = weight * 0.5 ** ((age - latest) / half_life_days).to_numpy()
     row, column = customers.get_indexer(rows["customer_id"]), products.get_indexer(rows["product_id"])
     known = (row >= 0) & (column >= 0) & (weight > 0)
     cell = row[known].astype(np.int64) * max(len(products), 1) + column[known]
@@ -140,6 +151,7 @@ class RankingModel:
     """
 
     half_life_days: float | None = None
+    trend_half_life_days: float | None = None
     __dataclass_fields__: ClassVar[dict[str, Any]]  # each model is a dataclass
 
     def fit(self, history: pd.DataFrame) -> Self:
@@ -153,7 +165,9 @@ class RankingModel:
         )
         strengths = interaction_matrix(history, customers, self.product_ids_)
         self.popularity_ = strengths.sum(axis=0) / max(len(customers), 1)
-        self._fit(interaction_matrix(history, customers, self.product_ids_, self.half_life_days))
+        trend = self.trend_half_life_days
+        days = self.half_life_days if trend is None else trend
+        self._fit(interaction_matrix(history, customers, self.product_ids_, days, before_newest=trend is not None))
         return self
 
     def _fit(self, matrix: sparse.csr_array) -> None:
@@ -177,15 +191,23 @@ class RankingModel:
 
 
 class _ItemModel(RankingModel):
-    """Scores are the history times ``weights_``, sparse (products, products), row: bought, column: recommended."""
+    """Scores are the history times ``weights_`` (products, products), row: bought, column: recommended.
 
-    top_k: int
+    ``weights_`` is sparse, or dense where everything is kept. top_k: neighbours of each product; None for all, as far
+    as they fit into ``WEIGHT_BYTES``.
+    """
+
+    top_k: int | None
 
     def _fit(self, matrix: sparse.csr_array) -> None:
-        if self.top_k < 1:
+        if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {self.top_k}")
-        parts = [_keep_largest(block, self.top_k) for block in self._similarity_blocks(matrix)]
-        n = len(self.product_ids_)
+        n = matrix.shape[1]
+        if self.top_k is None and 8 * n * n <= WEIGHT_BYTES:
+            self.weights_ = np.concatenate([np.zeros((0, n)), *self._similarity_blocks(matrix)])
+            return
+        k = self.top_k or max(1, WEIGHT_BYTES // (12 * n))  # a number and its column
+        parts = [_keep_largest(block, k) for block in self._similarity_blocks(matrix)]
         self.weights_ = sparse.vstack(parts, format="csr") if parts else sparse.csr_array((n, n))
 
     def _similarity_blocks(self, matrix: sparse.csr_array) -> Iterator[np.ndarray]:
@@ -193,15 +215,16 @@ class _ItemModel(RankingModel):
         raise NotImplementedError
 
     def score(self, matrix: sparse.csr_array) -> np.ndarray:
-        return (matrix @ self.weights_).toarray()
+        scores = matrix @ self.weights_
+        return scores if isinstance(scores, np.ndarray) else scores.toarray()
 
     def similarities(self) -> pd.DataFrame:
         """The neighbours of each product, ``SIMILARITY_SCHEMA``; rank 1 is the most similar, ties by neighbour_id.
 
-        All that the model scores with: at most ``top_k`` rows per product, the largest without their sign. Those of
+        All that the model scores with: of each product the largest without their sign. Those of
         ``EASE`` are its weights and may be negative: who has the product needs the neighbour less than others do.
         """
-        table = self.weights_.tocoo()
+        table = sparse.coo_array(self.weights_)
         order = np.lexsort((table.col, -table.data, table.row))
         row, column, value = table.row[order], table.col[order], table.data[order]
         rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
@@ -220,19 +243,33 @@ class EASE(_ItemModel):
     """Closed-form linear autoencoder (Steck 2019).
 
     regularization: the penalty, in purchases: a pair of products needs about so many common customers to count.
-    ``fit`` raises ValueError above ``MAX_EASE_PRODUCTS`` products, and unless regularization is positive.
+    trend_half_life_days: weights are learned from interactions that count half per so many days before the newest of
+    all, so that they follow seasons and fashion; with it, half_life_days only concerns whom is scored.
+    max_products: of more products those with the most interactions have weights, the others (``left_out_``, their
+    number) only what other models say. ``fit`` raises ValueError unless regularization is positive.
     """
 
     regularization: float = 200.0
     half_life_days: float | None = None
-    top_k: int = 50
+    top_k: int | None = None
+    trend_half_life_days: float | None = None
+    max_products: int = MAX_EASE_PRODUCTS
+
+    def _fit(self, matrix: sparse.csr_array) -> None:
+        n = matrix.shape[1]
+        self.left_out_ = max(0, n - self.max_products)
+        if not self.left_out_:
+            super()._fit(matrix)
+            return
+        known = np.sort(np.lexsort((np.arange(n), -self.popularity_))[: self.max_products])
+        super()._fit(matrix[:, known])
+        found = sparse.coo_array(self.weights_)
+        self.weights_ = sparse.csr_array((found.data, (known[found.row], known[found.col])), shape=(n, n))
 
     def _similarity_blocks(self, matrix: sparse.csr_array) -> Iterator[np.ndarray]:
         n = matrix.shape[1]
         if not self.regularization > 0:
             raise ValueError(f"regularization must be positive, not {self.regularization}")
-        if n > MAX_EASE_PRODUCTS:
-            raise ValueError(f"EASE takes up to {MAX_EASE_PRODUCTS} products, not {n}: use ShrunkCosine")
         if n == 0:
             return
         gram = np.empty((n, n), order="F")
@@ -297,31 +334,6 @@ class ItemPearson(_ItemModel):
         for rows in _blocks(n, n):
             covariance = (products[rows] @ products.T).toarray() / customers - mean[rows, None] * mean
             yield _without_diagonal(np.maximum(covariance * scale[rows, None] * scale, 0), rows)
-
-
-@dataclass
-class UserCosine(RankingModel):
-    """Mean strength among the ``neighbours`` customers with the most similar history, weighted by the cosine.
-
-    Keeps the whole matrix it was fitted to; the customer found among their own neighbours adds only what they have.
-    """
-
-    neighbours: int = 100
-    half_life_days: float | None = None
-
-    def _fit(self, matrix: sparse.csr_array) -> None:
-        if self.neighbours < 1:
-            raise ValueError(f"neighbours must be at least 1, not {self.neighbours}")
-        self.matrix_, self.unit_ = matrix, _unit_rows(matrix)
-
-    @property
-    def width_(self) -> int:
-        return max(self.matrix_.shape)
-
-    def score(self, matrix: sparse.csr_array) -> np.ndarray:
-        nearest = _keep_largest((_unit_rows(matrix) @ self.unit_.T).toarray(), self.neighbours)
-        total = nearest.sum(axis=1)[:, None]
-        return (nearest @ self.matrix_).toarray() / np.where(total > 0, total, 1)
 
 
 @dataclass
@@ -409,6 +421,22 @@ def _take(scores: np.ndarray, open_: np.ndarray, free: np.ndarray) -> tuple[np.n
     return rows, columns
 
 
+def _unbought(interactions: pd.DataFrame, customers: pd.Index, catalogue: pd.Index) -> sparse.csr_array:
+    """Half per week since each product's last interaction, where the customer has not bought it."""
+    strongest = interactions.groupby(["customer_id", "product_id"])["strength"].transform("max")
+    rows = interactions[strongest < PURCHASE]
+    age = rows["age_days"].to_numpy(dtype=float) if "age_days" in rows.columns else np.zeros(len(rows))
+    row, column = customers.get_indexer(rows["customer_id"]), catalogue.get_indexer(rows["product_id"])
+    known = column >= 0
+    matrix = sparse.csr_array((len(customers), len(catalogue)))
+    if known.any():
+        # Of several interactions with a product the latest counts
+        best = pd.Series(0.5 ** (age[known] / 7)).groupby([row[known], column[known]]).max()
+        cells = (best.to_numpy(), (best.index.get_level_values(0), best.index.get_level_values(1)))
+        matrix = sparse.csr_array(cells, shape=matrix.shape)
+    return matrix
+
+
 def recommend(
     history: pd.DataFrame,
     model: RankingModel,
@@ -416,6 +444,7 @@ def recommend(
     *,
     content: ContentModel | None = None,
     new_products: int = 0,
+    resume: int = 0,
     repeatable: Collection[Any] = frozenset(),
 ) -> pd.DataFrame:
     """The best ``top_n`` products of each customer: ``RECOMMENDATION_SCHEMA``, sorted by customer_id and rank.
@@ -424,17 +453,23 @@ def recommend(
     a customer in one frame, so in Spark a group of ``applyInPandas``. A row whose product_id is missing stands for a
     customer, who may have no other. A product that no model knows is ignored.
 
-    Places go to products for which the history speaks (method ``collaborative``), then to those with attributes like
-    the history's (``content``), then to those most customers have (``popular``); within a method by score, which cannot
-    be compared between methods, then by popularity, then by product_id. ``new_products`` places are kept for products
-    that ``model`` never saw but ``content`` knows: nothing else can recommend them.
+    The first ``resume`` places go to what the customer looked at and did not buy, the latest first (method ``resume``;
+    score: half per week since, by ``age_days``). Then places go to products for which the history speaks
+    (``collaborative``), then to those with attributes like the history's (``content``), then to those most customers
+    have (``popular``); within a method by score, which cannot be compared between methods, then by popularity, then by
+    product_id. ``new_products`` places are kept for products that ``model`` never saw but ``content`` knows: nothing
+    else can recommend them.
 
     Nothing already bought, unless it is in ``repeatable``; clicked is not bought. A customer for whom fewer than top_n
     products are left has fewer rows, one who has bought everything none.
-    Raises ValueError for an unusable history, or unless top_n >= 1 and 0 <= new_products <= top_n.
+    Raises ValueError for an unusable history, or unless top_n >= 1, new_products >= 0, resume >= 0 and the two together
+    are at most top_n.
     """
-    if top_n < 1 or not 0 <= new_products <= top_n:
-        raise ValueError(f"top_n must be at least 1 and new_products from 0 to top_n, not {top_n} and {new_products}")
+    if top_n < 1 or min(new_products, resume) < 0 or new_products + resume > top_n:
+        raise ValueError(
+            "top_n must be at least 1, new_products and resume from 0 to top_n together, "
+            f"not {top_n}, {new_products} and {resume}"
+        )
     interactions = checked_history(history)
     customers = pd.Index(history["customer_id"].unique()).sort_values()
     content_ids = model.product_ids_[:0] if content is None else content.product_ids_
@@ -450,6 +485,7 @@ def recommend(
     bought = interaction_matrix(interactions[keeps_out], customers, catalogue)
     matrix = interaction_matrix(history, customers, model.product_ids_, model.half_life_days)
     content_matrix = interaction_matrix(history, customers, content_ids)
+    unbought = _unbought(interactions, customers, catalogue) if resume else None
 
     found = []
     for rows in _blocks(len(customers), max(len(catalogue), model.width_)):
@@ -463,10 +499,15 @@ def recommend(
             alike[:, content_columns] = content.score(content_matrix[rows]).round(12)
         popular = np.broadcast_to(popularity, shape)
 
+        taken = []
+        left = np.full(shape[0], resume)
+        if unbought is not None:
+            latest = unbought[rows].toarray()
+            taken.append((0, latest, _take(latest, open_, left)))
         kept = np.full(shape[0], new_products)
-        taken = [(1, alike, _take(alike * is_new, open_, kept))]
-        free = top_n - new_products + kept
-        for tier, scores in enumerate((collaborative, alike, popular)):
+        taken.append((2, alike, _take(alike * is_new, open_, kept)))
+        free = top_n - new_products - resume + kept + left
+        for tier, scores in enumerate((collaborative, alike, popular), start=1):
             taken.append((tier, scores, _take(scores, open_, free)))
         for tier, scores, (row, column) in taken:
             cells = {"row": rows.start + row, "tier": tier, "score": scores[row, column], "column": column}

@@ -35,7 +35,7 @@ class NothingToDescribe(Exception):
 
 
 def read(session: SparkSession, schema: str) -> dict[str, pd.DataFrame]:
-    """``TABLES`` of the target schema, by name, only the newest version of each model.
+    """``TABLES`` of the target schema and `model_verdicts`, by name, only the newest version of each model.
 
     Raises NothingToDescribe where the models were not built or have learned nothing.
     """
@@ -43,7 +43,11 @@ def read(session: SparkSession, schema: str) -> dict[str, pd.DataFrame]:
     missing = [name for name in TABLES if not session.catalog.tableExists(f"{quality}.{name}")]
     if missing:
         raise NothingToDescribe(f"no table {quality}.{missing[0]} yet: run dbt build first")
+    verdicts = f"{schema}.model_verdicts"
+    if not session.catalog.tableExists(verdicts):
+        raise NothingToDescribe(f"no table {verdicts} yet: run dbt build first")
     found: dict[str, pd.DataFrame] = {name: session.table(f"{quality}.{name}").toPandas() for name in TABLES}
+    found["model_verdicts"] = session.table(verdicts).toPandas()
     registry = found["model_registry"]
     if registry.empty:
         raise NothingToDescribe(f"{quality}.model_registry is empty: the warehouse has no data to learn from")
@@ -128,6 +132,10 @@ def card(name: str, prose: Mapping[str, str], tables: Mapping[str, pd.DataFrame]
         f"- **Limits**: {prose['limits']}",
         "",
     ]
+    verdicts = tables["model_verdicts"]
+    for row in verdicts[verdicts["model_name"].str.split(":").str[0] == name].sort_values("model_name").itertuples():
+        part = row.model_name.partition(": ")[2]
+        lines += [f"**{row.verdict.capitalize()}**{f' ({part})' if part else ''}: {row.reason}", ""]
     if runs.empty:
         return "\n".join([*lines, "There was nothing to learn from.", ""])
     champion = runs[runs["is_champion"]].iloc[0]
@@ -184,8 +192,8 @@ def render(prose: Mapping[str, Mapping[str, str]], tables: Mapping[str, pd.DataF
         raise ValueError(f"models without a card in their meta: {', '.join(sorted(untold))}")
     head = (
         "# Model cards\n\nWritten by `python -m precision_marketing.model_cards` from `model_registry`,\n"
-        "`model_metrics`, `model_fairness`, `model_drift` and `score_drift` of one warehouse; the copy in docs/ is of\n"
-        "the demo with 5,000 customers.\n"
+        "`model_metrics`, `model_fairness`, `model_drift`, `score_drift` and `model_verdicts` of one warehouse; the\n"
+        "copy in docs/ is of the demo with 5,000 customers.\n"
     )
     return "\n".join([head, *(card(name, prose[name], tables) for name in sorted(prose))]).rstrip() + "\n"
 

@@ -57,6 +57,7 @@ class Findings:
     rejected: Rows = field(default_factory=list)  # relation, reject_reason, row_count
     consent: Rows = field(default_factory=list)  # consent_coverage
     erasure: Rows = field(default_factory=list)  # erasure_audit
+    models: Rows = field(default_factory=list)  # model, verdict, champion, reason
 
 
 # ------------------------------------------------------------------------------------------- reading
@@ -97,6 +98,10 @@ def read(session: SparkSession, schema: str, project: Path = Path()) -> Findings
         rejected=_rejected(session, staging),
         consent=_table(session, f"{quality}.consent_coverage"),
         erasure=_table(session, f"{quality}.erasure_audit"),
+        models=[
+            {"model": row["model_name"], **{name: row[name] or "" for name in ("verdict", "champion", "reason")}}
+            for row in _table(session, f"{schema}.model_verdicts")
+        ],
     )
 
 
@@ -352,6 +357,7 @@ def render(findings: Findings, links: Rows | None = None, suites_dir: Path = Pat
             arrivals=arrivals(findings.row_counts, findings.rejected),
             consent=_as_it_is(findings.consent),
             erasure=_as_it_is(findings.erasure),
+            models=_as_it_is(findings.models),
             longest=LONGEST_TABLE,
             links=links or [],
         ),

@@ -12,6 +12,8 @@ from precision_marketing.models.lifetime_value import (
     BetaGeoNBD,
     GammaGamma,
     LifetimeModels,
+    MeanRate,
+    ShrunkenMean,
     fit_summary,
     holdout_metrics,
     lifetime_value,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 TRAINING_ROWS = 1_000_000
 SCORE_SCHEMA = (
     "customer_id string, probability_alive double, expected_purchases_90d double, expected_order_value double, "
-    "clv_12m double"
+    "clv_12m double, method string"
 )
 # A purchase that refunds outweigh has no value that Gamma-Gamma knows; it is taken for one of next to nothing.
 LEAST_VALUE = 0.01
@@ -40,9 +42,11 @@ def summary(purchases: pd.DataFrame) -> pd.DataFrame:
 
 
 def train(purchases: SparkDataFrame, holdout_days: int) -> Training | None:
-    """Learn from `int_customer_purchases`; None where nobody has bought twice, or the likelihood has no maximum.
+    """Learn from `int_customer_purchases`; None where nobody has bought twice.
 
-    The figures are of the newest ``holdout_days`` days, foreseen by a model of the days before.
+    The candidates are BG/NBD and the customer's own mean rate, judged on the newest ``holdout_days`` days, foreseen by
+    a model of the days before. What is foreseen is a mean, so squared errors decide: absolute ones would reward a
+    forecast of nothing. The mean rate stands unless BG/NBD spares more of its error than one standard error.
     """
     frame = registry.sample(purchases, "customer_id", TRAINING_ROWS, ["customer_id"])
     if frame.empty:
@@ -50,25 +54,37 @@ def train(purchases: SparkDataFrame, holdout_days: int) -> Training | None:
     frame = summary(frame)
     try:
         models = fit_summary(frame)
-    except (ValueError, RuntimeError):
+    except ValueError:
         return None
-    metrics: list[Metric] = []
+    metrics = _judge(frame, holdout_days)
+    gain = next((metric for metric in metrics if metric.metric == "rmse_reduction_mean_rate"), None)
+    value = "gamma-gamma" if isinstance(models.gammagamma, GammaGamma) else "shrunken mean"
+    state = {
+        "bgnbd": models.bgnbd.to_dict() if isinstance(models.bgnbd, BetaGeoNBD) else None,
+        value: models.gammagamma.to_dict(),
+    }
+    candidates = [Candidate(f"mean rate and {value}", state | {"method": f"mean rate and {value}"}, [], state)]
+    champion = candidates[0].algorithm
+    if state["bgnbd"]:
+        method = f"bg/nbd and {value}"
+        candidates.append(Candidate(method, state | {"method": method}, metrics, state))
+        # The interval of a bootstrap is four standard errors wide.
+        if gain and gain.ci_low is not None and gain.ci_high is not None:
+            champion = method if gain.value > (gain.ci_high - gain.ci_low) / 4 else champion
+    as_of = pd.Timestamp(frame["as_of_date"].iloc[0]).date()
+    first = pd.Timestamp(frame["first_order_date"].min()).date()
+    return Training(candidates, champion, len(frame), first, as_of, drift.profile(frame[FEATURES]))
+
+
+def _judge(frame: pd.DataFrame, holdout_days: int) -> list[Metric]:
+    """Figures of BG/NBD on the newest days; none where there is too little to hold out."""
     earlier = frame[frame["earlier_frequency"].notna()]
     then = earlier[["earlier_frequency", "earlier_recency_days", "earlier_age_days"]].set_axis(FEATURES[:3], axis=1)
     try:
         judged = BetaGeoNBD().fit(*(then[name] for name in FEATURES[:3]))
-        metrics = holdout_metrics(judged, then, earlier["later_purchases"], holdout_days)
+        return holdout_metrics(judged, then, earlier["later_purchases"], holdout_days)
     except (ValueError, RuntimeError):
-        pass  # too little to hold out: no figures
-    candidate = Candidate(
-        "bg/nbd and gamma-gamma",
-        {"bgnbd": models.bgnbd.to_dict(), "gammagamma": models.gammagamma.to_dict()},
-        metrics,
-        {"bgnbd": models.bgnbd.to_dict(), "gammagamma": models.gammagamma.to_dict()},
-    )
-    as_of = pd.Timestamp(frame["as_of_date"].iloc[0]).date()
-    first = pd.Timestamp(frame["first_order_date"].min()).date()
-    return Training([candidate], candidate.algorithm, len(frame), first, as_of, drift.profile(frame[FEATURES]))
+        return []
 
 
 class Scorer:
@@ -79,14 +95,20 @@ class Scorer:
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the columns of ``SCORE_SCHEMA``."""
+        state = self.state
+        bgnbd = BetaGeoNBD.from_dict(state["bgnbd"]) if state["bgnbd"] else None
+        value = ShrunkenMean(**state["shrunken mean"]) if "shrunken mean" in state else None
         models = LifetimeModels(
-            BetaGeoNBD.from_dict(self.state["bgnbd"]), GammaGamma.from_dict(self.state["gammagamma"])
+            bgnbd if bgnbd is not None and state["method"].startswith("bg/nbd") else MeanRate(),
+            value or GammaGamma.from_dict(state["gamma-gamma"]),
         )
         frame = summary(frame)
         scored = score(frame, models, (90,))
+        if bgnbd is not None:  # the mean rate knows no end
+            scored["probability_alive"] = bgnbd.probability_alive(*(frame[name] for name in FEATURES[:3]))
         scored["clv_12m"] = lifetime_value(*models, frame, annual_discount_rate=self.annual_discount_rate)
         scored.insert(0, "customer_id", frame["customer_id"])
-        return scored
+        return scored.assign(method=state["method"])
 
 
 def score_customers(purchases: SparkDataFrame, state: dict | None, annual_discount_rate: float) -> SparkDataFrame:

@@ -7,94 +7,102 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from dbt.adapters.events.logging import AdapterLogger
 
-from precision_marketing.models.ranking import evaluate
+from precision_marketing.models.ranking import BASELINE, choose_model, explicit_split
 from precision_marketing.models.recommendations import (
-    EASE,
-    MAX_EASE_PRODUCTS,
     RECOMMENDATION_COLUMNS,
     RECOMMENDATION_SCHEMA,
     SIMILARITY_COLUMNS,
     ContentModel,
-    ItemPearson,
-    Popularity,
     ShrunkCosine,
     recommend,
 )
-from precision_marketing.models.training import Candidate, Metric, Training
+from precision_marketing.models.training import Candidate, Training
 from precision_marketing.warehouse import registry
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
 
+log = AdapterLogger("Recommendations")  # dbt's own lines
 TRAINING_ROWS = 1_000_000
+FEWEST_CUSTOMERS = 100  # with fewer the best of the candidates is anybody's guess
 
 
 @dataclass(frozen=True)
 class Recommender:
-    """The champion, what products are alike by what they are, and neighbours by who bought them.
+    """The champion, the places it gives to what was left unbought, and what products are alike by what they are.
 
-    EASE's weights say what is still needed, not what is alike; so neighbours are those of the shrunk cosine.
+    ``content`` is None where popularity is the champion. EASE's weights say what is still needed, not what is alike; so
+    ``neighbours`` are those of the shrunk cosine.
     """
 
     model: Any
-    content: ContentModel
+    resume: int
+    content: ContentModel | None
     neighbours: ShrunkCosine
     repeatable: frozenset[str]
 
 
-def hold_out_last_day(history: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The last day of purchases of customers who bought on two days or more, and everything before it.
+def hold_out(history: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What was known before each customer's last day of purchases, and what was bought that day for the first time.
 
-    history: customer_id, product_id, strength, last_date. Of that day only what the customer had not had before is
-    kept. A customer with one day of purchases keeps all rows and is not asked.
+    history: rows of `int_customer_interactions`. Where fewer than ``FEWEST_CUSTOMERS`` bought something new after an
+    earlier day, a random quarter of everybody's purchases is held out instead.
     """
+    before = history[history["earlier_strength"].notna()]
+    before = before.assign(strength=before["earlier_strength"], last_date=pd.to_datetime(before["earlier_date"]))
+    held = history.loc[history["is_new_purchase"], ["customer_id", "product_id"]]
+    held = held[held["customer_id"].isin(before["customer_id"])]
+    if held["customer_id"].nunique() >= FEWEST_CUSTOMERS:
+        return before, held
     bought = history[history["strength"] >= 2]
-    days = bought.groupby("customer_id")["last_date"].agg(["max", "nunique"])
-    last = history["customer_id"].map(days["max"].where(days["nunique"] > 1))
-    held = history["last_date"] >= last  # False where there is no such day
-    return history[~held], history.loc[held & (history["strength"] >= 2), ["customer_id", "product_id"]]
+    _, held = explicit_split(bought)
+    keys = ["customer_id", "product_id"]
+    is_held = pd.MultiIndex.from_frame(history[keys]).isin(pd.MultiIndex.from_frame(held))
+    return history[~is_held], held
 
 
-def train(pairs: SparkDataFrame, products: SparkDataFrame, repeatable_categories: Sequence[str]) -> Training | None:
+def train(
+    pairs: SparkDataFrame, products: SparkDataFrame, repeatable_categories: Sequence[str], candidates: Sequence[str]
+) -> Training | None:
     """Learn from `int_customer_interactions`; None if there are none.
 
-    products: product_id, category, brand, list_price; one row each. The candidates are judged on each customer's last
-    day of purchases, foreseen from what was before; the best one is fitted anew to everything.
+    products: product_id, category, brand, list_price; one row each. candidates: families of models, as
+    ``ranking.families`` has them. They are judged on each customer's last day of purchases, foreseen from what was
+    before (``hold_out``, ``choose_model``); the best one is fitted anew to everything.
     """
     frame = registry.sample(pairs, "customer_id", TRAINING_ROWS, ["customer_id", "product_id"])
     if frame.empty:
         return None
     frame["last_date"] = pd.to_datetime(frame["last_date"])
-    frame["age_days"] = (frame["last_date"].max() - frame["last_date"]).dt.days.astype(float)
+    newest = frame["last_date"].max()
+    frame["age_days"] = (newest - frame["last_date"]).dt.days.astype(float)
     catalogue: pd.DataFrame = products.toPandas()
     catalogue = catalogue.sort_values("product_id", ignore_index=True)
     catalogue["list_price"] = catalogue["list_price"].astype(float)
-    before, held = hold_out_last_day(frame)
-    candidates: dict[str, Any] = {"shrunk_cosine": ShrunkCosine(), "item_pearson": ItemPearson()}
-    if len(catalogue) <= MAX_EASE_PRODUCTS:
-        candidates |= {"ease_200": EASE(200), "ease_200_90d": EASE(200, 90), "ease_1000_90d": EASE(1000, 90)}
-    metrics: dict[str, list[Metric]] = dict.fromkeys(candidates, [])
-    if len(held) and len(before):
-        asked = before[before["customer_id"].isin(held["customer_id"])]
-        popular = recommend(asked, Popularity().fit(before))
-        for name, model in candidates.items():
-            suggested = recommend(asked, model.fit(before))
-            metrics[name] = evaluate(suggested, held, len(catalogue), baseline=popular)
-    gains = {name: found[0].value if found else 0.0 for name, found in metrics.items()}
-    champion = max(gains, key=gains.__getitem__)
+    before, held = hold_out(frame)
+    before = before.assign(age_days=(newest - before["last_date"]).dt.days.astype(float))
+    choice = choose_model(before, held, candidates, full_history=frame, products=len(catalogue))
+    left_out = getattr(choice.model, "left_out_", 0)
+    if left_out:
+        log.info(f"{choice.name} learns {len(choice.model.product_ids_) - left_out} products, those with the most "
+                 f"interactions; {left_out} others are suggested by their content or popularity only.")  # fmt: skip
     recommender = Recommender(
-        candidates[champion].fit(frame),
-        ContentModel(("category", "brand"), "list_price").fit(catalogue),
+        choice.model,
+        choice.resume,
+        None if choice.name == BASELINE else ContentModel(("category", "brand"), "list_price").fit(catalogue),
         ShrunkCosine().fit(frame),
         frozenset(catalogue.loc[catalogue["category"].isin(list(repeatable_categories)), "product_id"]),
     )
     fitted = [
-        Candidate(name, recommender if name == champion else None, metrics[name], model.params())
-        for name, model in candidates.items()
-    ]
-    days = frame["last_date"]
-    return Training(fitted, champion, len(frame), days.min().date(), days.max().date())
+        Candidate(
+            name, recommender if name == choice.name else None, choice.metrics[name],
+            {**trial.model.params(), "resume": trial.resume} | ({"left_out": left_out} if name == choice.name else {}),
+        )
+        for name, trial in choice.trials.items()
+    ]  # fmt: skip
+    return Training(fitted, choice.name, len(frame), frame["last_date"].min().date(), newest.date())
 
 
 class Scorer:
@@ -112,7 +120,8 @@ class Scorer:
         ]
         history = pd.DataFrame(rows, columns=["customer_id", "product_id", "strength", "age_days"])
         own = self.recommender
-        found = recommend(history, own.model, self.count, content=own.content, repeatable=own.repeatable)
+        resume = min(own.resume, self.count)
+        found = recommend(history, own.model, self.count, content=own.content, resume=resume, repeatable=own.repeatable)
         return found[RECOMMENDATION_COLUMNS]
 
 

@@ -185,7 +185,10 @@ def test_only_what_was_built_tested_and_gated_in_one_run_is_published(warehouse:
     warehouse.arrive("batch2")
     warehouse.dbt("run")
     assert shown() == ["batch0"] * 4, "no tests"
-    warehouse.dbt("build", "--exclude", "gate_orders")
+    ungated = warehouse.dbt("build", "--exclude", "gate_orders")
+    assert re.search(
+        "Built but not published: .*orders.* Not in this run: gate_orders.* To publish: dbt build -s", ungated.stdout
+    )
     assert shown() == ["batch0"] * 4, "no gate"
 
     warehouse.server.query(

@@ -101,6 +101,14 @@ VALID = {
         high: 5D
         method: 'seasonal_naive'
     """,
+    "model_verdicts": """
+        model_name: concat('model ', id)
+        champion: 'logistic'
+        gain: 0.1D
+        is_baseline: false
+        verdict: 'use'
+        reason: 'x'
+    """,
 }
 
 TEXT = {
@@ -117,6 +125,7 @@ TEXT = {
     "product_similarities": "note",
     "sales_forecast": "method",
     "demand_forecast": "method",
+    "model_verdicts": "reason",
 }
 
 BROKEN = {
@@ -128,6 +137,7 @@ BROKEN = {
     ("product_similarities", "neighbour_id, product_id"): {"product_id": "{neighbour_id}"},
     ("sales_forecast", "forecast, low, high"): {"high": "2D"},
     ("demand_forecast", "forecast, low, high"): {"high": "2D"},
+    ("model_verdicts", "gain, is_baseline"): {"gain": "-0.1D"},
 }
 
 OTHERWISE = {

@@ -10,10 +10,7 @@ No rule is checked twice either: what a suite can say of a relation that a gate 
 
 import functools
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -160,21 +157,6 @@ def said_twice(manifest, suite=suite):
         rules = [(e["type"], columns_of(e), e["kwargs"].get("condition")) for e in suite(name)["expectations"]]
         found += [f"{name} has {rule[0]} twice" for n, rule in enumerate(rules) if rule in rules[:n]]
     return sorted(found)
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory):
-    target = tmp_path_factory.mktemp("target")
-    options = ["--no-partial-parse", "--target-path", target, "--log-path", target, "--profiles-dir", PROJECT]
-    run = subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse", *options],
-        cwd=PROJECT,
-        env={**os.environ, "MARKETING_HOME": str(target)},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return json.loads((target / "manifest.json").read_text())
 
 
 def add_model(manifest, name, folder, reads):

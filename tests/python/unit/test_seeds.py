@@ -15,6 +15,7 @@ import harness
 KEYS = {
     "funnel_steps": ("funnel", "step"),
     "goals": ("goal",),
+    "model_judges": ("model_name",),
     "pii_register": ("table_name", "column_name"),
     "rfm_value_groups": ("recent", "frequent", "valuable"),
     "segment_strategies": ("segment_id",),
@@ -37,6 +38,7 @@ VALUES = {
 GIVEN = {
     "funnel_steps": ("step_rank",),
     "goals": ("period_days", "target", "reason"),
+    "model_judges": ("model", "metric", "no_gain", "baseline", "needs"),
     "rfm_value_groups": ("value_group", "value_group_zh"),
     "segment_strategies": ("segment_name", "segment_name_zh", "recency", "frequency", "monetary", "strategy"),
     "spellings": ("standard",),

@@ -17,6 +17,7 @@ FILES = {
     for path in sorted((harness.ROOT / folder).rglob("*"))
     if path.suffix in (".sql", ".yml") and path.parent.name != "demo_data"
 }
+VARIABLE = re.compile(r"\bvar\(\s*['\"](\w+)['\"]")
 USES = [
     (file, name, default)
     for file, text in FILES.items()
@@ -36,3 +37,27 @@ def test_no_default_stands_in_two_places() -> None:
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_declared_variable_is_used(name: str) -> None:
     assert name in {used for _, used, _ in USES}
+
+
+def variables_read(manifest: dict, model: dict) -> set[str]:
+    """Variables in a model's code and in the project's macros that it calls, or that these call."""
+    found = set(VARIABLE.findall(model["raw_code"]))
+    open_, seen = list(model["depends_on"]["macros"]), set()
+    while open_:
+        macro = manifest["macros"][open_.pop()]
+        if macro["unique_id"] not in seen and macro["package_name"] == model["package_name"]:
+            seen.add(macro["unique_id"])
+            found |= set(VARIABLE.findall(macro["macro_sql"]))
+            open_ += macro["depends_on"]["macros"]
+    return found
+
+
+def test_unit_tests_hold_whatever_a_company_sets(manifest: dict) -> None:
+    """A unit test fixes each variable that its model reads: its rows are right for one value only."""
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    missing = {}
+    for test in manifest["unit_tests"].values():
+        fixed = set(((test["overrides"] or {}).get("vars") or {}).keys())
+        missing[test["name"]] = sorted(variables_read(manifest, models[test["model"]]) - fixed)
+    assert len(missing) > 50
+    assert {name: names for name, names in missing.items() if names} == {}

@@ -23,6 +23,7 @@ from precision_marketing.models.classification import (
     DEFAULT_C,
     LogisticModel,
     choose_c,
+    chosen_by_the_others,
     make_model,
     stable_fraction,
     time_customer_split,
@@ -155,6 +156,17 @@ def test_logistic_agrees_with_scikit_learn() -> None:
     expected = LogisticRegression(C=0.3, tol=1e-10, max_iter=1000).fit(X, frame["target"])
     found = LogisticModel(C=0.3).fit(X, frame["target"])
     np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-5)
+
+
+def test_nobody_judges_what_he_chose() -> None:
+    """Of two candidates each half would choose the one that is lucky there, and has no luck in the other."""
+    rng = np.random.default_rng(0)
+    n = 400
+    held = pd.DataFrame({"target": rng.integers(0, 2, n), "customer": [f"c{i}" for i in range(n)]})
+    first = stable_fraction(held["customer"].to_numpy(), "judge") < 0.5
+    good, bad = np.where(held["target"] == 1, 0.9, 0.1), np.where(held["target"] == 1, 0.1, 0.9)
+    held["one"], held["other"] = np.where(first, good, bad), np.where(first, bad, good)
+    assert (chosen_by_the_others(held, ["one", "other"]) == bad).all()
 
 
 def test_balanced_scores_are_probabilities(impressions) -> None:

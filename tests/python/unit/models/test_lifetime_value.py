@@ -19,6 +19,8 @@ from precision_marketing.models.lifetime_value import (
     BetaGeoNBD,
     GammaGamma,
     LifetimeModels,
+    MeanRate,
+    ShrunkenMean,
     fit_summary,
     holdout_metrics,
     lifetime_value,
@@ -491,6 +493,33 @@ def test_values_without_a_mean_are_refused() -> None:
         GammaGamma().fit(np.full(300, 3), rng.pareto(0.6, 300) + 1)
     with pytest.raises(ValueError, match="infinite"):
         GammaGamma.from_dict({"p": 1, "q": 0.9, "gamma": 1}).expected_average_value(0, 0)
+
+
+def test_values_too_unequal_for_gamma_gamma_have_a_shrunken_mean(simulated) -> None:
+    """Wholesale: order values over five powers of ten. BG/NBD holds; who bought more often is believed more."""
+    rng = np.random.default_rng(0)
+    known = [values[:500] for values in simulated[:3]]
+    rows = pd.DataFrame(dict(zip(SUMMARY_COLUMNS[:3], known, strict=True)))
+    rows["average_order_value"] = rng.pareto(0.6, 500) + 1
+    models = fit_summary(rows)
+    assert isinstance(models.bgnbd, BetaGeoNBD) and isinstance(models.gammagamma, ShrunkenMean)
+    bought = rows["frequency"] > 0
+    mean = np.average(rows["average_order_value"][bought], weights=rows["frequency"][bought])
+    assert models.gammagamma.mean == pytest.approx(mean)
+    scored = score(frame((0, 0, 9, np.nan), (1, 5, 9, 0.0), (3, 5, 9, 0.0)), models)
+    assert scored["expected_order_value"].tolist() == pytest.approx([mean, mean / 2, mean / 4])
+    assert ShrunkenMean(**models.gammagamma.to_dict()).mean == mean
+
+
+def test_by_the_mean_rate_everybody_goes_on_as_before() -> None:
+    models = LifetimeModels(MeanRate(), ShrunkenMean(10.0))
+    rows = frame((0, 0, 30, np.nan), (3, 20, 30, 10.0))
+    scored = score(rows, models)
+    assert scored["expected_purchases_90d"].tolist() == pytest.approx([0, 9])
+    assert scored["probability_alive"].isna().all()
+    yearly = lifetime_value(*models, rows, annual_discount_rate=0)
+    assert yearly.tolist() == pytest.approx([0, 365 / 10 * 10])
+    assert lifetime_value(*models, rows, annual_discount_rate=0.1)[1] == pytest.approx(yearly[1] * 0.954, rel=0.002)
 
 
 def test_a_gift_is_no_price(simulated) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,13 +16,11 @@ from precision_marketing.models.ranking import (
     bootstrap_interval,
     choose_model,
     coverage,
-    default_candidates,
     evaluate,
     explicit_split,
-    leave_last_basket_out,
+    families,
     ndcg_at_k,
     recall_at_k,
-    unseen,
 )
 from precision_marketing.models.recommendations import (
     EASE,
@@ -33,12 +29,11 @@ from precision_marketing.models.recommendations import (
     ItemPearson,
     Popularity,
     ShrunkCosine,
-    UserCosine,
     interaction_matrix,
     recommend,
 )
 
-MODELS = [EASE(1.0), ShrunkCosine(), ItemPearson(), UserCosine(), Popularity()]
+MODELS = [EASE(1.0), ShrunkCosine(), ItemPearson(), Popularity()]
 ITEM_MODELS = MODELS[:3]
 TASTES, PER_TASTE, PREFERENCE = 6, 40, 8.0
 
@@ -148,16 +143,41 @@ def test_ease_solves_its_problem() -> None:
     assert (np.diag(found) == 0).all()
 
 
-def test_user_cosine_is_the_mean_of_the_neighbours() -> None:
-    history = random_history(30, 8, seed=3)
-    history["strength"] = np.random.default_rng(3).uniform(0.5, 2, len(history))  # no ties
-    matrix = dense(history).to_numpy()
-    unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-    cosine = unit @ unit.T
-    cosine[cosine < -np.sort(-cosine, axis=1)[:, [4]]] = 0
-    expected = cosine @ matrix / cosine.sum(axis=1, keepdims=True)
-    model = UserCosine(neighbours=5).fit(history)
-    np.testing.assert_allclose(model.score(model.matrix_), expected, atol=1e-12)
+def test_of_too_many_products_ease_learns_those_with_the_most_interactions() -> None:
+    history = random_history(60, 12, seed=2)
+    model = EASE(3.0, max_products=5).fit(history)
+    known = pd.Series(model.popularity_, model.product_ids_).nlargest(5).index
+    assert model.left_out_ == 7 and set(model.similarities()["product_id"]) == set(known)
+    alone = EASE(3.0).fit(history[history["product_id"].isin(known)])
+    expected, found = table_of(alone).loc[known, known], table_of(model).loc[known, known]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    assert len(recommend(history, model, 12)) == len(recommend(history, EASE(3.0).fit(history), 12)), (
+        "the rest is popular"
+    )
+
+
+def test_ease_keeps_as_many_neighbours_as_fit(monkeypatch) -> None:
+    history = random_history(60, 12, seed=2)
+    whole = EASE(3.0).fit(history)
+    assert isinstance(whole.weights_, np.ndarray) and (np.count_nonzero(whole.weights_, axis=1) == 11).all()
+    monkeypatch.setattr(recommendations, "WEIGHT_BYTES", 12 * 12 * 4)
+    few = EASE(3.0).fit(history)
+    assert few.similarities().groupby("product_id").size().eq(4).all()
+    pd.testing.assert_frame_equal(few.similarities(), EASE(3.0, top_k=4).fit(history).similarities())
+
+
+def test_a_trend_counts_from_the_newest_day_of_all() -> None:
+    history = purchases({"1": "ab", "2": "b"}).assign(age_days=[10.0, 0.0, 20.0])
+    own = interaction_matrix(history, pd.Index(["1", "2"]), pd.Index(["a", "b"]), 10.0).toarray()
+    trend = interaction_matrix(history, pd.Index(["1", "2"]), pd.Index(["a", "b"]), 10.0, before_newest=True).toarray()
+    assert own.tolist() == [[0.5, 1], [0, 1]] and trend.tolist() == [[0.5, 1], [0, 0.25]]
+    # c has followed a lately, b did before
+    sold = [(f"{n}", pair, n) for n, pair in enumerate(["ab"] * 20 + ["ac"] * 15)]
+    rows = [(customer, letter, 2, 400.0 - 10 * n) for customer, pair, n in sold for letter in pair]
+    sales = pd.DataFrame(rows, columns=["customer_id", "product_id", "strength", "age_days"])
+    asked = history_of(("new", "a", 2)).assign(age_days=0.0)
+    assert lists(recommend(asked, EASE(1.0).fit(sales)))["new"] == "bc"
+    assert lists(recommend(asked, EASE(1.0, trend_half_life_days=30.0).fit(sales)))["new"] == "cb"
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
@@ -195,7 +215,7 @@ def test_neighbours_share_the_planted_taste(model, tastes) -> None:
     assert same > 4 / TASTES
 
 
-@pytest.mark.parametrize("model", [EASE(50.0), *MODELS[1:4]], ids=name_of)
+@pytest.mark.parametrize("model", [EASE(50.0), *MODELS[1:3]], ids=name_of)
 def test_recommendations_are_of_the_planted_taste(model, tastes) -> None:
     def share(model) -> float:
         found = recommend(tastes, replace(model).fit(tastes))
@@ -224,8 +244,12 @@ def test_nothing_bought_is_recommended_but_what_is_repeatable(model) -> None:
 
 def test_equal_scores_are_ranked_by_popularity_then_by_product() -> None:
     history = purchases({"1": "ax", "2": "ay", "3": "az", "4": "z", "5": "a"})
-    model = UserCosine().fit(history)
-    assert lists(recommend(history_of(("5", "a", 2)), model))["5"] == "zxy"
+
+    class AllAlike(Popularity):
+        def score(self, matrix):
+            return np.ones(matrix.shape)
+
+    assert lists(recommend(history_of(("5", "a", 2)), AllAlike().fit(history)))["5"] == "zxy"
     assert lists(recommend(history_of(("6", "a", 2)), Popularity().fit(history)))["6"] == "zxy"
 
 
@@ -245,6 +269,17 @@ def test_places_go_to_collaborative_then_content_then_popular() -> None:
     # A place for a product that nobody bought yet, where its attributes fit
     kept = recommend(customers, ShrunkCosine().fit(history), 2, content=content, new_products=1)
     assert lists(kept) == {"1": "bn", "new": "ab"}
+
+
+def test_what_was_left_unbought_comes_first_the_latest_before_the_rest() -> None:
+    model = Popularity().fit(purchases({"1": "abcde", "2": "abcd", "3": "abc", "4": "ab", "5": "a"}))
+    seen = history_of(("9", "e", 1), ("9", "d", 1), ("9", "c", 1), ("9", "d", 2)).assign(age_days=[0.0, 1.0, 7.0, 1.0])
+    found = recommend(seen, model, 4, resume=2)
+    assert "".join(found["product_id"]) == "ecab" and found["method"].tolist() == ["resume"] * 2 + ["popular"] * 2
+    assert found["score"][:2].tolist() == [1, 0.5]
+    # Places that nothing was left for go to the others
+    assert lists(recommend(seen, model, 4, resume=4))["9"] == "ecab"
+    assert lists(recommend(history_of(("8", None, None)), model, 3, resume=3))["8"] == "abc"
 
 
 def test_content_by_hand() -> None:
@@ -322,7 +357,7 @@ def test_pearson_of_a_product_that_everybody_has_is_0() -> None:
     assert table_of(ItemPearson().fit(purchases({"1": "ab", "2": "abc", "3": "a"}))).loc["a"].eq(0).all()
 
 
-def test_unusable_input_is_refused(monkeypatch) -> None:
+def test_unusable_input_is_refused() -> None:
     good = purchases({"1": "ab", "2": "bc"})
     model = ShrunkCosine().fit(good)
     for frame, message in (
@@ -337,7 +372,7 @@ def test_unusable_input_is_refused(monkeypatch) -> None:
                 use(frame)
     for unusable, message in (
         (EASE(0.0), "regularization"), (EASE(top_k=0), "top_k"), (ShrunkCosine(-1.0), "shrinkage"),
-        (UserCosine(0), "neighbours"), (EASE(half_life_days=30.0), "age_days"),
+        (EASE(half_life_days=30.0), "age_days"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             unusable.fit(good)
@@ -352,9 +387,10 @@ def test_unusable_input_is_refused(monkeypatch) -> None:
         ContentModel().fit(pd.DataFrame({"product_id": ["a"], "category": ["x"], "price": [1.0]}))
     with pytest.raises(ValueError, match="comes twice"):
         ContentModel([], None).fit(pd.DataFrame({"product_id": ["a", "a"]}))
-    monkeypatch.setattr(recommendations, "MAX_EASE_PRODUCTS", 2)
-    with pytest.raises(ValueError, match="up to 2 products, not 3: use ShrunkCosine"):
-        EASE().fit(good)
+    with pytest.raises(ValueError, match="resume"):
+        recommend(good, model, 3, new_products=2, resume=2)
+    with pytest.raises(ValueError, match="no such candidate: als"):
+        families(["ease", "als"])
 
 
 # Metrics and protocols -------------------------------------------------------------------------------
@@ -391,27 +427,6 @@ def test_evaluate_says_how_sure_it_is() -> None:
     assert evaluate(ranked({}), truth[:0], 4) == [] and np.isnan(bootstrap_interval([])).all()
 
 
-def test_the_last_basket_is_held_out() -> None:
-    days = {"1": ["ab", "bc", "ade"], "2": ["a", "b"], "3": ["c"]}
-    rows = [
-        (customer, letter, f"{customer}-{day}", pd.Timestamp("2024-01-01") + pd.Timedelta(days=day))
-        for customer, baskets in days.items() for day, letters in enumerate(baskets) for letter in letters
-    ]  # fmt: skip
-    baskets = pd.DataFrame(rows, columns=["customer_id", "product_id", "basket_id", "purchased_at"]).sample(
-        frac=1, random_state=0
-    )
-
-    def letters(frame: pd.DataFrame) -> dict[str, str]:
-        return frame.groupby("customer_id")["product_id"].agg(lambda ids: "".join(sorted(ids))).to_dict()
-
-    history, truth = leave_last_basket_out(baskets)
-    assert letters(history) == {"1": "abbc", "2": "a", "3": "c"} and letters(truth) == {"1": "de", "2": "b"}
-    assert history.loc[history["customer_id"] == "1", "age_days"].tolist().count(1) == 2
-    before, validation = leave_last_basket_out(baskets, back=1)
-    assert letters(before) == {"1": "ab", "2": "a", "3": "c"} and letters(validation) == {"1": "c"}
-    assert unseen(truth, truth).empty
-
-
 def test_a_quarter_of_the_ratings_is_held_out() -> None:
     ratings = random_history(30, 40, seed=9, share=0.6).rename(columns={"strength": "rating"})
     history, truth = explicit_split(ratings)
@@ -426,54 +441,41 @@ def test_a_quarter_of_the_ratings_is_held_out() -> None:
         explicit_split(ratings, 1.0)
 
 
+# Choice of the model ---------------------------------------------------------------------------------
+
+
 def test_the_best_model_on_the_validation_is_chosen(tastes) -> None:
     history, validation = explicit_split(tastes)
-    choice = choose_model(history, validation, [Popularity(), EASE(50.0)], full_history=tastes)
-    table = choice.candidates
-    assert table["chosen"].tolist() == [False, True] and table["ndcg"][1] > 1.5 * table["ndcg"][0]
-    assert json.loads(table["parameters"][1])["regularization"] == 50
-    pd.testing.assert_frame_equal(choice.model.similarities(), EASE(50.0).fit(tastes).similarities())
-    with pytest.raises(ValueError, match="no model"):
-        choose_model(history, validation, [])
-    nobody = choose_model(history, validation[:0], [ShrunkCosine(), EASE()])  # nothing to tell them apart
-    assert isinstance(nobody.model, ShrunkCosine)
+    choice = choose_model(history, validation, full_history=tastes)
+    means = choice.ndcg.mean()
+    assert choice.name == means.idxmax() and means[choice.name] > 1.5 * means["popularity"]
+    ndcg, *_, gain = choice.metrics[choice.name]
+    assert (ndcg.metric, gain.metric) == ("ndcg_at_10", "ndcg_gain") and ndcg.baseline == means["popularity"]
+    assert 0 < gain.ci_low < gain.value <= ndcg.value - ndcg.baseline + 1e-12, "no customer judges what he chose"
+    again = choice.trials[choice.name].model
+    pd.testing.assert_frame_equal(choice.model.similarities(), replace(again).fit(tastes).similarities())
+    assert {trial.model.half_life_days for trial in choice.trials.values()} == {None}, "no ages, nothing to forget"
 
 
-def test_ease_is_a_candidate_as_long_as_it_can_be_inverted() -> None:
-    few, many = default_candidates(100, True), default_candidates(10**6, True)
-    assert {name_of(model) for model in few} == {"EASE", "ShrunkCosine"}
-    assert {name_of(model) for model in many} == {"ShrunkCosine"}
-    assert {model.half_life_days for model in few} == {None, 90}
-    assert {model.half_life_days for model in default_candidates(100, False)} == {None}
+def test_where_nothing_can_be_learned_popularity_stands() -> None:
+    """Purchases by lot: a model is ahead of popularity by chance at most, and chance is no reason."""
+    rng = np.random.default_rng(0)
+    rows = [(f"{n}", f"p{product:02}") for n in range(200) for product in rng.choice(40, 6, replace=False)]
+    history, validation = explicit_split(pd.DataFrame(rows, columns=["customer_id", "product_id"]))
+    chosen = choose_model(history, validation)
+    assert chosen.name == "popularity" and len(chosen.trials) == 8
+    nobody = choose_model(history, validation[:0])
+    assert nobody.name == "popularity" and nobody.ndcg.empty and set(map(tuple, nobody.metrics.values())) == {()}
+    assert choose_model(history, validation, []).trials.keys() == {"popularity"}
 
 
-# Real baskets ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def online_retail(shared_data: Path) -> pd.DataFrame:
-    path = shared_data / "online_retail" / "online_retail.csv.gz"
-    if not path.is_file():
-        pytest.skip("UCI Online Retail is missing: docs/real_data.md says where it comes from")
-    names = {"CustomerID": "customer_id", "StockCode": "product_id", "InvoiceNo": "basket_id"}
-    rows = pd.read_csv(path, dtype=str, usecols=[*names, "InvoiceDate"]).rename(columns=names)
-    sold = ~rows["basket_id"].str.startswith("C") & rows["customer_id"].notna()
-    rows = rows[sold & rows["product_id"].str.match(r"\d{5}")]
-    return rows.assign(purchased_at=pd.to_datetime(rows["InvoiceDate"]))
-
-
-def test_last_baskets_of_online_retail(online_retail: pd.DataFrame) -> None:
-    """Popularity < user cosine < EASE, and the gain over the better rival is no accident of the customers."""
-    history, truth = leave_last_basket_out(online_retail)
-    asked = history[history["customer_id"].isin(truth["customer_id"])]
-    found = {
-        name_of(model): recommend(asked, model.fit(history))
-        for model in (Popularity(), UserCosine(), ShrunkCosine(half_life_days=90.0), EASE(half_life_days=90.0))
-    }
-    ndcg = {name: ndcg_at_k(recommended, truth) for name, recommended in found.items()}
-    mean = {name: values.mean() for name, values in ndcg.items()}
-    assert mean["Popularity"] < 0.05 < 2 * mean["Popularity"] < mean["UserCosine"] < mean["EASE"]
-    assert bootstrap_interval(ndcg["EASE"] - ndcg["UserCosine"])[0] > 0
-    assert bootstrap_interval(ndcg["ShrunkCosine"] - ndcg["Popularity"])[0] > 0
-    metrics = evaluate(found["EASE"], truth, history["product_id"].nunique(), baseline=found["Popularity"])
-    assert all(metric.value > metric.baseline for metric in metrics)
+def test_who_comes_back_for_what_he_looked_at_is_given_it() -> None:
+    rng = np.random.default_rng(0)
+    views, bought = [], []
+    for customer in range(300):
+        seen = rng.choice(60, 3, replace=False)
+        views += [(f"{customer}", f"p{product:02}", 1, float(age)) for age, product in enumerate(seen)]
+        bought.append((f"{customer}", f"p{seen[0]:02}"))
+    history = pd.DataFrame(views, columns=["customer_id", "product_id", "strength", "age_days"])
+    choice = choose_model(history, pd.DataFrame(bought, columns=["customer_id", "product_id"]))
+    assert choice.resume > 0 and choice.ndcg[choice.name].mean() > 0.95

@@ -38,6 +38,10 @@ def tables(**changes: pd.DataFrame) -> dict[str, pd.DataFrame]:
             [("click", "age", 0.3, "shifted", 0.1), ("click", "visits", 0.3, "shifted", 0.4)],
             columns=["model_name", "feature", "psi", "status", "chance_psi"],
         ),
+        "model_verdicts": pd.DataFrame(
+            [("click", "use", "Ahead of the constant rate."), ("clicker", "none", "Another.")],
+            columns=["model_name", "verdict", "reason"],
+        ),
         "score_drift": pd.DataFrame(
             [("click", "click_probability", 0.01, "stable", 9, 0.05, 10, 0.06)],
             columns=["model_name", "score", "psi", "status", "rows", "mean", "rows_before", "mean_before"],
@@ -49,6 +53,7 @@ def tables(**changes: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def test_a_card_says_what_the_tables_say() -> None:
     page = model_cards.render(PROSE, tables())
     assert "**logistic**, trained on 1,234 rows of 2024-01-01 to 2024-06-01." in page
+    assert "**Use**: Ahead of the constant rate." in page and "Another." not in page
     assert "Settings: C 0.1." in page and "Features: `age`." in page
     assert "| `log_loss` |  | 0.167 | 0.15 to 0.18 | 0.2 | 4,984 |" in page
     assert "| logistic (in use) | 0.167 | 0.15 to 0.18 |\n| constant | 0.2 |  |" in page
