@@ -14,11 +14,12 @@
     instants  columns that must hold an instant that can have happened
     allowed   the values a column must have one of, by column
     others    further rules: the condition under which a row is rejected, by reason
+    known_at  columns that say when a row came to be known, beside `instants`: later than var('as_of_date') it is withheld
     erasable  rows of erased customers are withheld; expects the column erased_customer_id (macros/privacy/withheld.sql)
     expires   'table.column': rows older than the register's retention_days are withheld
 -#}
 {% macro reject_reason(
-    required=[], readable=[], instants=[], allowed={}, others={}, erasable=false, expires=none
+    required=[], readable=[], instants=[], allowed={}, others={}, known_at=[], erasable=false, expires=none
 ) -%}
     {%- set broken_rules -%}
     nullif(concat_ws('; '
@@ -46,7 +47,7 @@
         {%- endfor %}
         ), '')
     {%- endset -%}
-    {{ withheld_or(broken_rules, erasable, expires) }}
+    {{ withheld_or(broken_rules, erasable, expires, instants + known_at) }}
 {%- endmacro %}
 
 
@@ -69,6 +70,9 @@
 {% macro known_customers() -%}
     select distinct {{ clean_text('customer_id') }} as known_customer_id
     from {{ source('crm', 'crm_customers') }}
+    {%- if var('as_of_date') %}
+    where not coalesce({{ is_later(parse_timestamp('registered_at')) }}, false) and not coalesce({{ is_later(parse_timestamp('updated_at')) }}, false)
+    {%- endif %}
 {%- endmacro %}
 
 

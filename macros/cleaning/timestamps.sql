@@ -26,10 +26,21 @@
 
 {#-
   Whether an instant or a day can have happened: not before `earliest`, by default var('earliest_date'), and not in the
-  future. One day of grace, as clocks differ and the business may be ahead of UTC.
+  future, which begins after var('as_of_date') where that is set. Else a day of grace, as clocks differ and the business
+  may be ahead of UTC.
 -#}
 {% macro is_past(column, earliest=var('earliest_date')) -%}
-    {{ column }} >= date '{{ earliest }}' and {{ column }} < date_add(current_date(), 2)
+    {{ column }} >= date '{{ earliest }}' and {{ 'not ' ~ is_later(column) if var('as_of_date') else column ~ ' < date_add(current_date(), 2)' }}
+{%- endmacro %}
+
+
+{#- Whether an instant (`.._at`) or a day (`.._date`) comes after var('as_of_date'), which must be set. -#}
+{% macro is_later(column) -%}
+    {%- set after = "date_add(date '" ~ var('as_of_date') ~ "', 1)" -%}
+    {%- if not column.endswith('_date') -%}
+        {%- set after = "to_utc_timestamp(" ~ after ~ ", '" ~ var('business_timezone') ~ "')" -%}
+    {%- endif -%}
+    {{ column }} >= {{ after }}
 {%- endmacro %}
 
 

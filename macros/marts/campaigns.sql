@@ -32,3 +32,13 @@
     where order_date <= {{ day }}
     group by customer_id, {{ day }}
 {%- endmacro %}
+
+
+{#- A customer's value of a metric of `experiment_metrics`, of how often he did something and the sum of its amounts. -#}
+{% macro experiment_value(times, amount) -%}
+    cast(case aggregate
+        when 'any' then if({{ times }} > 0, 1, 0)
+        when 'count' then {{ times }}
+        else {{ amount }}
+    end as decimal(18, 4))
+{%- endmacro %}

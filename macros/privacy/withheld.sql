@@ -1,12 +1,14 @@
 {#-
-  Rows that may not be kept: those of erased customers and those past their retention period. They are counted in
+  Rows that may not be kept, those of erased customers and those past their retention period, and rows that nobody had yet
+  on var('as_of_date'), where that is set. They are counted in
   `..__rejected`, with the reason and nothing else. A base model withholds them by
     1. joining the erased customers:
            left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
     2. passing to reject_reason: erasable=true where rows have a customer (needs the join), and
        expires='<raw table>.<column>' where the register limits the rows of the table by that column, which must
        be typed as a date or timestamp under the same name. A row whose date is missing or unreadable never expires.
-    3. calling raw_row_json where `_reject_reason` is visible; it is null for withheld rows.
+    3. passing to reject_reason as `instants` or `known_at` when a row came to be known.
+    4. calling raw_row_json where `_reject_reason` is visible; it is null for withheld rows.
 -#}
 
 {#- One row per customer who asked to be erased: erased_customer_id. A request that is itself rejected counts too. -#}
@@ -17,13 +19,17 @@
 {%- endmacro %}
 
 
-{#- 'withheld: erased', 'withheld: expired' or `otherwise`. -#}
-{% macro withheld_or(otherwise, erasable, expires) -%}
-    {%- if not (erasable or expires) -%} {{ return(otherwise) }} {%- endif -%}
+{#- 'withheld: erased', 'withheld: later' (one of the columns `known_at` is after var('as_of_date')), 'withheld: expired' or `otherwise`. -#}
+{% macro withheld_or(otherwise, erasable, expires, known_at=[]) -%}
+    {%- set known_at = known_at if var('as_of_date') else [] -%}
+    {%- if not (erasable or expires or known_at) -%} {{ return(otherwise) }} {%- endif -%}
     case
         {%- if erasable %}
         when erased_customer_id is not null then 'withheld: erased'
         {%- endif %}
+        {%- for column in known_at %}
+        when {{ is_later(column) }} then 'withheld: later'
+        {%- endfor %}
         {%- if expires %}
         {%- set table_name, column = expires.split('.') %}
         when {{ is_past(column) }} and {{ column }} < (

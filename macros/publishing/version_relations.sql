@@ -25,6 +25,12 @@
 {%- endmacro %}
 
 
+{#- Whether a version was built as of a day in the past; `assemble_version` notes it down. -#}
+{% macro is_of_the_past(version) -%}
+    {{ return('as_of_date' in run_query('show tblproperties ' ~ version).columns[0].values()) }}
+{%- endmacro %}
+
+
 {#- The statement that makes a version, empty. With a contract its columns bear the descriptions of the YAML. -#}
 {% macro create_version(version, query) %}
     {%- if not config.get('contract').enforced -%}
@@ -63,7 +69,8 @@
 
 {#-
   The version of this model that is approved, for a model that takes rows over from it: none on a first run or with
-  --full-refresh, unless it `survives_full_refresh`. Not the newest built one, which may have failed its gate. Raises an
+  --full-refresh, unless it `survives_full_refresh`. Not the newest built one, which may have failed its gate. A build as of a
+  day in the past takes nothing over, and nothing is taken over from one: it knew less, of older days too. Raises an
   error where the model's columns have changed since, as older rows would lack them.
 -#}
 {% macro approved_version(survives_full_refresh=false) -%}
@@ -71,6 +78,7 @@
     {%- set versions = approved_versions().get(model.name) -%}
     {%- if not versions -%} {{ return(none) }} {%- endif -%}
     {%- set approved = version_relation(model, versions[0]) -%}
+    {%- if model.config.meta.get('takes_over') and (var('as_of_date') or is_of_the_past(approved)) -%} {{ return(none) }} {%- endif -%}
     {%- set columns = adapter.get_columns_in_relation(approved) | map(attribute='name') | sort | list -%}
     {%- if columns != model.columns | sort -%}
         {%- do exceptions.raise_compiler_error(

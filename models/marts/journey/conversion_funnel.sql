@@ -1,7 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_segments') }}
-{%- set depth_of_touchpoint = funnel_depth(['reached_1', 'reached_2', 'reached_3', 'reached_4']) %}
-{%- set depth_of_day = funnel_depth(['max(reached_1)', 'max(reached_2)', 'max(reached_3)', 'max(reached_4)']) %}
 
 with
 
@@ -37,10 +35,12 @@ touchpoints as (
         coalesce(sessions.device_type, 'unknown') as channel,
         sessions.customer_id,
         coalesce(sessions.customer_id, sessions.anonymous_id, sessions.session_id) as person,
-        sessions.views > 0 as reached_1,
-        sessions.carts > 0 as reached_2,
-        order_visits.session_id is not null as reached_3,
-        coalesce(order_visits.is_paid, false) as reached_4
+        array(
+            sessions.views > 0,
+            sessions.carts > 0,
+            order_visits.session_id is not null,
+            coalesce(order_visits.is_paid, false)
+        ) as reached
     from sessions
     left join order_visits on sessions.session_id = order_visits.session_id
     union all
@@ -50,10 +50,7 @@ touchpoints as (
         coalesce(channel, 'unknown') as channel,
         customer_id,
         coalesce(customer_id, impression_id) as person,
-        true as reached_1,
-        is_clicked as reached_2,
-        is_converted as reached_3,
-        false as reached_4
+        array(true, is_clicked, is_converted, false) as reached
     from impressions
 ),
 
@@ -68,25 +65,29 @@ described as (
 ),
 
 people as (
-    select funnel, funnel_date, channel, segment_name, person, {{ depth_of_day }} as depth
+    select
+        funnel, funnel_date, channel, segment_name, person,
+        array(max(reached[0]), max(reached[1]), max(reached[2]), max(reached[3])) as reached
     from described
     group by funnel, funnel_date, channel, segment_name, person
 ),
 
--- How many came how far: few rows from here on.
-depths as (
-    select funnel, funnel_date, channel, segment_name, depth, 1 as customers, 0 as touchpoints from people
+counted as (
+    select funnel, funnel_date, channel, segment_name, reached, 1 as customers, 0 as touchpoints from people
     union all
-    select funnel, funnel_date, channel, segment_name, {{ depth_of_touchpoint }} as depth, 0 as customers, 1 as touchpoints
-    from described
+    select funnel, funnel_date, channel, segment_name, reached, 0 as customers, 1 as touchpoints from described
 ),
 
-depth_counts as (
+-- How many reached which steps: few rows from here on. The depth is the number of steps taken without a gap.
+reach_counts as (
     select
-        funnel, funnel_date, channel, segment_name, depth, sum(customers) as customers, sum(touchpoints) as touchpoints
-    from depths
-    where depth > 0
-    group by funnel, funnel_date, channel, segment_name, depth
+        funnel, funnel_date, channel, segment_name, reached,
+        coalesce(nullif(array_position(reached, false), 0) - 1, size(reached)) as depth,
+        sum(customers) as customers,
+        sum(touchpoints) as touchpoints
+    from counted
+    where array_contains(reached, true)
+    group by funnel, funnel_date, channel, segment_name, reached
 ),
 
 step_counts as (
@@ -98,8 +99,10 @@ step_counts as (
         steps.step,
         steps.step_rank,
         sum(if(counts.depth >= steps.step_rank, counts.customers, 0)) as customers,
-        sum(if(counts.depth >= steps.step_rank, counts.touchpoints, 0)) as touchpoints
-    from depth_counts as counts
+        sum(if(counts.depth >= steps.step_rank, counts.touchpoints, 0)) as touchpoints,
+        sum(if(counts.reached[steps.step_rank - 1], counts.customers, 0)) as customers_in_any_order,
+        sum(if(counts.reached[steps.step_rank - 1], counts.touchpoints, 0)) as touchpoints_in_any_order
+    from reach_counts as counts
     inner join steps on counts.funnel = steps.funnel
     group by counts.funnel_date, counts.funnel, counts.channel, counts.segment_name, steps.step, steps.step_rank
 ),
@@ -112,7 +115,11 @@ compared as (
             cast(lag(customers) over (
                 partition by funnel_date, funnel, channel, segment_name order by step_rank
             ) as double)
-        ) as conversion_rate
+        ) as conversion_rate,
+        touchpoints_in_any_order > min(touchpoints_in_any_order) over (
+            partition by funnel_date, funnel, channel, segment_name order by step_rank
+            rows between unbounded preceding and 1 preceding
+        ) as exceeds_earlier_step
     from step_counts
 )
 
@@ -125,6 +132,9 @@ select
     step_rank,
     customers,
     touchpoints,
+    customers_in_any_order,
+    touchpoints_in_any_order,
+    coalesce(exceeds_earlier_step, false) as exceeds_earlier_step,
     conversion_rate,
     1 - conversion_rate as drop_off
 from compared

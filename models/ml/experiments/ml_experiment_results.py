@@ -8,5 +8,8 @@ def model(dbt, session):
         alpha=float(dbt.config.get("experiment_alpha")),
         tightest_at=float(dbt.config.get("experiment_tightest_at")),
         control=str(dbt.config.get("experiment_control")),
+        design=dbt.ref("experiment_variants").toPandas(),
+        metrics=dbt.ref("experiment_metrics").toPandas(),
+        all_pairs=str(dbt.config.get("experiment_all_pairs")).lower() == "true",
     )
     return to_spark(session, results, experiments.RESULT_SCHEMA)

@@ -43,7 +43,7 @@ typed as (
 checked as (
     select
         typed.*,
-        {{ reject_reason(required=['customer_id'], erasable=true) }} as _reject_reason
+        {{ reject_reason(required=['customer_id'], known_at=['registered_at', 'updated_at'], erasable=true) }} as _reject_reason
     from typed
     left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
 )

@@ -47,7 +47,12 @@ select
     {{ if_past('opened_at') }} as opened_at,
     {{ if_past('closed_at') }} as closed_at,
     topic,
+    {% if var('as_of_date') -%}
+    -- Given when a ticket is closed.
+    case when {{ is_later('closed_at') }} then null else {{ if_between('satisfaction', 1, 5) }} end as satisfaction,
+    {%- else -%}
     {{ if_between('satisfaction', 1, 5) }} as satisfaction,
+    {%- endif %}
     _reject_reason,
     {{ raw_row_json('crm', 'crm_service_tickets', columns) }} as _raw_row,
     {{ row_rank('ticket_id', 'closed_at desc nulls last') }} as _row_rank,

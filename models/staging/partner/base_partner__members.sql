@@ -29,7 +29,10 @@ checked as (
     select
         *,
         {{ reject_reason(
-            required=['partner', 'member_id'], readable=['phone_hash'], expires='partner_members.updated_at'
+            required=['partner', 'member_id'],
+            readable=['phone_hash'],
+            known_at=['updated_at'],
+            expires='partner_members.updated_at'
         ) }} as _reject_reason
     from typed
 )

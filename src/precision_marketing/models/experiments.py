@@ -19,12 +19,20 @@ orders again adds to a sum to which he added before; such steps are positively c
 (Slepian's inequality), so the rule errs on the safe side. V is counted in customers who did something
 (``information``), so that one ``rho`` serves shares, counts and money.
 
+*Pre-period.* What a customer did before he was assigned foretells what he does after, and cannot be an effect. Taking
+theta (X - mean X) off his value, X the same metric before, leaves the difference unbiased and makes it surer (CUPED).
+
+*Split.* A split that is not the planned one says that the assignment or the counting is broken; then nothing is
+decided. The test is always valid too: the Bayes factor of a Dirichlet mixture against the planned shares.
+
 Sources: Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Statist. 41 (1970);
 Johari, Koomen, Pekelis and Walsh, "Always valid inference", Operations Research 70 (2022), the mSPRT; Howard, Ramdas,
 McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021),
 section 3.2; Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic
-confidence sequences", Ann. Statist. 52 (2024), theorem 2.2; Welch, Biometrika 34 (1947); Holm, Scand. J. Statist. 6
-(1979).
+confidence sequences", Ann. Statist. 52 (2024), theorem 2.2; Deng, Xu, Kohavi and Walker, "Improving the sensitivity of
+online controlled experiments by utilizing pre-experiment data", WSDM (2013), CUPED; Lindon and Malek, "Anytime-valid
+inference for multinomial count data", NeurIPS 35 (2022), the split; Welch, Biometrika 34 (1947); Holm, Scand. J.
+Statist. 6 (1979).
 """
 
 from __future__ import annotations
@@ -33,18 +41,21 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from precision_marketing.models.inputs import require_columns
 
 ALPHA = 0.05
 TIGHTEST_AT = 500
+SPLIT_ALPHA = 0.001  # a broken split stops an experiment, so a false alarm is to be rare
 MOMENT_COLUMNS = ("experiment_id", "variant", "metric", "n", "active", "total", "sum_of_squares")
+BEFORE_COLUMNS = ("total_before", "sum_of_squares_before", "sum_of_products")
 RESULT_SCHEMA = (
-    "experiment_id string, variant string, metric string, n bigint, mean double, lift double, relative_lift double, "
-    "standard_error double, ci_low double, ci_high double, p_value double, decision string, "
-    "fixed_ci_low double, fixed_ci_high double, fixed_p_value double"
+    "experiment_id string, variant string, metric string, compared_with string, n bigint, mean double, lift double, "
+    "raw_lift double, variance_spared double, relative_lift double, standard_error double, ci_low double, "
+    "ci_high double, p_value double, decision string, fixed_ci_low double, fixed_ci_high double, fixed_p_value double"
 )
+KEY = ["experiment_id", "variant", "metric", "compared_with"]
 
 
 class Moments(NamedTuple):
@@ -194,62 +205,179 @@ def holm_levels(p_values: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
     return levels
 
 
-def evaluate(
-    moments: pd.DataFrame, alpha: float = ALPHA, tightest_at: float = TIGHTEST_AT, control: str = "A"
-) -> pd.DataFrame:
-    """Results per experiment, variant and metric, judged always-validly.
+# The split, and what was before ----------------------------------------------------------------------
 
-    moments: ``MOMENT_COLUMNS``, one row per experiment, variant and metric. tightest_at: the number of active
-    customers at which the interval is narrowest. The family of Holm's correction are the metrics and variants of one
-    experiment: each experiment is decided by itself, so that the one of next month changes no decision of this month,
-    and names a winner without there being one with a chance of at most alpha. lift is the difference to the control
-    in units of the metric. Returns the columns of ``RESULT_SCHEMA``, sorted by its first three; lift, interval and p
-    are NaN for the control. Raises ValueError if alpha is not between 0 and 1, tightest_at not positive, or a column
-    is absent.
+
+def split_p_value(counts: np.ndarray, shares: np.ndarray) -> float:
+    """The always-valid p of planned shares (k,), which add up to 1, given customers per variant (k,).
+
+    One over the Bayes factor of all splits alike (a flat Dirichlet) against the planned one, at most 1: the chance that
+    it ever falls below some alpha, the split being as planned, is at most that alpha. 0 where a variant without a share
+    has customers.
+    """
+    counts, shares = np.asarray(counts, float), np.asarray(shares, float)
+    if (counts[shares <= 0] > 0).any():
+        return 0.0
+    counts, shares = counts[shares > 0], shares[shares > 0]
+    k, n = len(counts), counts.sum()
+    mixture = special.gammaln(k) - special.gammaln(k + n) + special.gammaln(1 + counts).sum()
+    return float(np.exp(min(0.0, (counts * np.log(shares)).sum() - mixture)))
+
+
+def adjust(rows: pd.DataFrame) -> pd.DataFrame:
+    """Moments of one metric of one experiment, a row per variant, less what the time before foretells.
+
+    rows: ``MOMENT_COLUMNS`` and ``BEFORE_COLUMNS``. theta is estimated within the variants, together. Returns rows with
+    total and sum_of_squares adjusted, and variance_spared: the part of the variance within variants that is gone, 0
+    where nothing was known before.
+    """
+    n = rows["n"].clip(lower=1)
+    products = (rows["sum_of_products"] - rows["total"] * rows["total_before"] / n).sum()
+    before = (rows["sum_of_squares_before"] - rows["total_before"] ** 2 / n).sum()
+    after = (rows["sum_of_squares"] - rows["total"] ** 2 / n).sum()
+    if not (before > 0 and after > 0):
+        return rows.assign(variance_spared=0.0)
+    theta, mean = products / before, rows["total_before"].sum() / n.sum()
+    shift = rows["total_before"] - n * mean
+    cross = rows["sum_of_products"] - mean * rows["total"]
+    square = rows["sum_of_squares_before"] - 2 * mean * rows["total_before"] + n * mean**2
+    return rows.assign(
+        total=rows["total"] - theta * shift,
+        sum_of_squares=rows["sum_of_squares"] - 2 * theta * cross + theta**2 * square,
+        variance_spared=products**2 / before / after,
+    )
+
+
+def evaluate(
+    moments: pd.DataFrame,
+    alpha: float = ALPHA,
+    tightest_at: float = TIGHTEST_AT,
+    control: str = "A",
+    *,
+    design: pd.DataFrame | None = None,
+    metrics: pd.DataFrame | None = None,
+    all_pairs: bool = False,
+) -> pd.DataFrame:
+    """Results per experiment, variant, metric and the variant it is compared with, judged always-validly.
+
+    moments: ``MOMENT_COLUMNS``, one row per experiment, variant and metric; with ``BEFORE_COLUMNS`` lifts are adjusted
+    for the time before (``adjust``; raw_lift is not). tightest_at: the number of active customers at which the interval
+    is narrowest. design: experiment_id, variant, is_control, share, of experiments whose control is not ``control`` or
+    whose variants are not equally large. metrics: metric, family, direction ('up' or 'down', which way is better); by
+    default one family, all up. all_pairs: compare each variant with those before it, not only with the control.
+
+    A family of Holm's correction are the metrics of one family and the variants of one experiment; metrics that say the
+    same there, such as conversion and orders where everybody orders once, count as one. So each experiment is decided
+    by itself: next month's changes no decision of this month. Each family names a winner without there being one with a
+    chance of at most alpha. Where the split is not the planned one (``split_p_value`` below ``SPLIT_ALPHA``) every
+    decision is 'broken split'.
+    Returns the columns of ``RESULT_SCHEMA``, sorted by its first four; lift, interval and p are NaN for the control,
+    which is compared with itself. Raises ValueError if alpha is not between 0 and 1, tightest_at not positive, a
+    direction neither up nor down, or a column is absent.
     """
     if not tightest_at > 0:
         raise ValueError(f"tightest_at must be positive, not {tightest_at}")
     require_columns(moments, MOMENT_COLUMNS)
+    families: dict[str, str] = {}
+    signs: dict[str, int] = {}
+    if metrics is not None:
+        require_columns(metrics, ["metric", "family", "direction"], "the metrics")
+        unknown = sorted(set(metrics["direction"]) - {"up", "down"})
+        if unknown:
+            raise ValueError(f"direction must be up or down, not {', '.join(map(str, unknown))}")
+        families = dict(zip(metrics["metric"], metrics["family"], strict=True))
+        signs = dict(zip(metrics["metric"], metrics["direction"].map({"up": 1, "down": -1}), strict=True))
     rho = tightest_at / mixture_ratio(alpha)
-    families = [_judge(rows, alpha, rho, control) for _, rows in moments.groupby("experiment_id", sort=True)]
+    parts = []
+    for experiment, rows in moments.groupby("experiment_id", sort=True):
+        own = None if design is None else design[design["experiment_id"] == experiment]
+        parts.append(_judge(rows, alpha, rho, control, own, families, signs, all_pairs))
     names = [column.split()[0] for column in RESULT_SCHEMA.split(", ")]
-    results = pd.concat(families) if families else pd.DataFrame(columns=names)
-    return results[names].sort_values(names[:3], ignore_index=True)
+    results = pd.concat(parts) if parts else pd.DataFrame(columns=names)
+    return results[names].sort_values(KEY, ignore_index=True)
 
 
-def _judge(rows: pd.DataFrame, alpha: float, rho: float, control: str) -> pd.DataFrame:
+def _judge(
+    rows: pd.DataFrame,
+    alpha: float,
+    rho: float,
+    control: str,
+    design: pd.DataFrame | None,
+    families: dict[str, str],
+    signs: dict[str, int],
+    all_pairs: bool,
+) -> pd.DataFrame:
     """The rows of one experiment with their results."""
-    numbers = [name for name in MOMENT_COLUMNS if name not in ("experiment_id", "variant", "metric")]
+    before = set(BEFORE_COLUMNS) <= set(rows.columns)
+    numbers = [*MOMENT_COLUMNS[3:], *(BEFORE_COLUMNS if before else ())]
     rows = rows.astype(dict.fromkeys(numbers, float)).sort_values(["variant", "metric"], ignore_index=True)
-    own = Moments(*(rows[name].to_numpy() for name in numbers))
-    other = rows[["metric"]].merge(rows[rows["variant"] == control], on="metric", how="left")
-    results = rows.assign(n=own.n.astype("int64"), mean=own.mean)
-    compared = ((rows["variant"] != control) & other["n"].notna()).to_numpy()
+    variants = sorted(rows["variant"].unique())
+    planned = dict.fromkeys(variants, 1 / len(variants))
+    if design is not None and len(design):
+        chosen = design.loc[design["is_control"].astype(bool), "variant"]
+        control = str(chosen.iloc[0]) if len(chosen) else control
+        shares = design.set_index("variant")["share"].astype(float)
+        planned = {name: shares.get(name, 0.0) / shares.sum() for name in {*variants, *shares.index}}
+    counts = rows.groupby("variant")["n"].max().reindex(sorted(planned), fill_value=0)
+    is_broken = split_p_value(counts.to_numpy(), np.array([planned[name] for name in counts.index])) < SPLIT_ALPHA
+
+    adjusted = rows.assign(variance_spared=0.0)
+    if before:
+        adjusted = pd.concat([adjust(of_metric) for _, of_metric in rows.groupby("metric")]).loc[rows.index]
+    results = rows.assign(n=rows["n"].astype("int64"), mean=_moments(rows).mean, compared_with=control)
+    results["variance_spared"] = adjusted["variance_spared"]
+    others = [control, *([name for name in variants if name != control] if all_pairs else [])]
+    pairs = []
+    for place, other in enumerate(others):
+        if other not in variants:
+            continue
+        compared = rows["variant"].isin([name for name in variants if name not in others[: place + 1]])
+        pairs.append(results[compared].assign(compared_with=other, position=rows.index[compared]))
     results["decision"] = np.where(rows["variant"] == control, "control", "no control")
-    effects = ["lift", "relative_lift", "standard_error", "ci_low", "ci_high", "p_value"]
+    effects = ["lift", "raw_lift", "relative_lift", "standard_error", "ci_low", "ci_high", "p_value"]
     results[[*effects, "fixed_ci_low", "fixed_ci_high", "fixed_p_value"]] = np.nan
-    if not compared.any():
+    if not pairs or not sum(map(len, pairs)):
         return results
 
-    base = Moments(*(other.loc[compared, name].to_numpy() for name in numbers))
-    comparison = compare(base, Moments(*(values[compared] for values in own)))
-    p_values = sequential_p_value(comparison, rho)
-    radius = sequential_radius(comparison, holm_levels(p_values, alpha), rho)
-    fixed = fixed_radius(comparison, alpha)
-    adjusted = holm(p_values)
-    lift = comparison.difference
-    found = {
-        "lift": lift,
-        "relative_lift": np.where(base.mean != 0, lift / np.where(base.mean != 0, base.mean, 1), np.nan),
-        "standard_error": np.sqrt(comparison.variance),
-        "ci_low": lift - radius,
-        "ci_high": lift + radius,
-        "p_value": adjusted,
-        "decision": np.where(adjusted > alpha, "undecided", np.where(lift > 0, "winner", "loser")),
-        "fixed_ci_low": lift - fixed,
-        "fixed_ci_high": lift + fixed,
-        "fixed_p_value": fixed_p_value(comparison),
-    }
-    for name, values in found.items():
-        results.loc[compared, name] = values
-    return results.replace([np.inf, -np.inf], np.nan)
+    found = pd.concat(pairs, ignore_index=True)
+    at = pd.Series(rows.index, index=pd.MultiIndex.from_frame(rows[["variant", "metric"]]))
+    base_at = at.reindex(pd.MultiIndex.from_frame(found[["compared_with", "metric"]])).to_numpy()
+    known = ~np.isnan(base_at)
+    found, base_at = found[known].reset_index(drop=True), base_at[known].astype(int)
+    raw = compare(_moments(rows.loc[base_at]), _moments(rows.loc[found["position"]]))
+    sure = compare(_moments(adjusted.loc[base_at]), _moments(adjusted.loc[found["position"]]))
+    p_values = sequential_p_value(sure, rho)
+    family = found["metric"].map(families).fillna("").to_numpy()
+    levels, holms = np.empty(len(found)), np.empty(len(found))
+    for name in np.unique(family):
+        own = np.flatnonzero(family == name)
+        same = pd.DataFrame({"variant": found["variant"], "with": found["compared_with"], "p": p_values.round(12),
+                             "information": sure.information.round(6)}).iloc[own]  # fmt: skip
+        code, _ = pd.factorize(pd.MultiIndex.from_frame(same))
+        first = pd.Series(own).groupby(code).first().to_numpy()
+        levels[own], holms[own] = holm_levels(p_values[first], alpha)[code], holm(p_values[first])[code]
+    radius, fixed = sequential_radius(sure, levels, rho), fixed_radius(raw, alpha)
+    lift, base = sure.difference, _moments(rows.loc[base_at]).mean
+    better = lift * found["metric"].map(signs).fillna(1).to_numpy() > 0
+    judged = found.assign(
+        lift=lift,
+        raw_lift=raw.difference,
+        relative_lift=np.where(base != 0, lift / np.where(base != 0, base, 1), np.nan),
+        standard_error=np.sqrt(sure.variance),
+        ci_low=lift - radius,
+        ci_high=lift + radius,
+        p_value=holms,
+        decision=np.where(holms > alpha, "undecided", np.where(better, "winner", "loser")),
+        fixed_ci_low=raw.difference - fixed,
+        fixed_ci_high=raw.difference + fixed,
+        fixed_p_value=fixed_p_value(raw),
+    )
+    if is_broken:
+        judged["decision"] = "broken split"
+        judged[["ci_low", "ci_high", "p_value", "fixed_ci_low", "fixed_ci_high", "fixed_p_value"]] = np.nan
+    settled = results.index.isin(judged.loc[judged["compared_with"] == control, "position"])
+    return pd.concat([results[~settled], judged]).replace([np.inf, -np.inf], np.nan)
+
+
+def _moments(rows: pd.DataFrame) -> Moments:
+    return Moments(*(rows[name].to_numpy() for name in MOMENT_COLUMNS[3:]))

@@ -101,7 +101,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {
         "models": {"+materialized": "versioned", "+schema": "build", "+file_format": "parquet",
                    "+meta": {"published": True}},
-        "vars": {"keep_versions": 2, "arrivals": "arriving", "business_timezone": "UTC"},
+        "vars": {"keep_versions": 2, "arrivals": "arriving", "business_timezone": "UTC", "as_of_date": None},
         "on-run-end": ["{{ publish(results) }}"],
     }  # fmt: skip
     harness.write_project(folder, files, **settings)

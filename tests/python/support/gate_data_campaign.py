@@ -27,9 +27,11 @@ VALID = {
         experiment_id: concat('x', id)
         variant: 'B'
         metric: 'conversion'
+        compared_with: 'A'
         n: cast(100 as bigint)
         mean: 0.3D
         lift: 0.05D
+        variance_spared: 0.1D
         ci_low: -0.01D
         ci_high: 0.11D
         p_value: 0.4D
@@ -85,7 +87,13 @@ BROKEN = {
     ("campaign_performance", "acquisition_cost, conversions"): {"acquisition_cost": "cast(null as double)"},
     ("experiment_results", "decision, ci_low, ci_high"): {"decision": "'winner'"},
     ("experiment_results", "ci_low, lift, ci_high"): {"lift": "0.2D"},
+    ("experiment_results", "decision"): {
+        "decision": "'broken split'",
+        "ci_low": "cast(null as double)",
+        "ci_high": "cast(null as double)",
+    },
     ("experiment_results", "p_value"): {"p_value": "1.1D"},
+    ("experiment_results", "variance_spared"): {"variance_spared": "1.1D"},
     ("experiment_results", "mean, metric"): {"mean": "1.1D"},
     ("coupon_uplift", "customers, orders"): {"customers": "cast(4 as bigint)"},
     ("coupon_uplift", "redemption_rate"): {"redemption_rate": "1.1D"},

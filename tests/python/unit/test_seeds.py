@@ -13,6 +13,8 @@ import pytest
 import harness
 
 KEYS = {
+    "experiment_metrics": ("metric",),
+    "experiment_variants": ("experiment_id", "variant"),
     "funnel_steps": ("funnel", "step"),
     "goals": ("goal",),
     "model_judges": ("model_name",),
@@ -24,6 +26,10 @@ KEYS = {
     "value_targets": ("metric",),
 }
 VALUES = {
+    ("experiment_metrics", "aggregate"): {"any", "count", "sum"},
+    ("experiment_metrics", "direction"): {"up", "down"},
+    ("experiment_metrics", "source"): {"orders", "visits", "clicks"},
+    ("experiment_variants", "is_control"): {"true", "false"},
     ("funnel_steps", "funnel"): {"behaviour", "advertising"},
     ("goals", "direction"): {"at_least", "at_most"},
     ("goals", "metric"): {
@@ -36,6 +42,8 @@ VALUES = {
     ("value_targets", "level"): {"process", "effect", "business"},
 }  # fmt: skip
 GIVEN = {
+    "experiment_metrics": ("source", "aggregate", "direction", "family"),
+    "experiment_variants": ("is_control", "share"),
     "funnel_steps": ("step_rank",),
     "goals": ("period_days", "target", "reason"),
     "model_judges": ("model", "metric", "no_gain", "baseline", "needs"),

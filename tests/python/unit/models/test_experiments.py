@@ -120,6 +120,126 @@ def test_results_say_who_won_and_how_sure_that_is() -> None:
     assert found.loc["y", "lift"].isna().all() and found.loc[("x", "A"), "ci_low"].isna().all()
 
 
+def customers(n: int, effect: float, seed: int) -> pd.DataFrame:
+    """One row per customer: variant, what he spent before, and after, which depends on it; B spends more by effect."""
+    rng = np.random.default_rng(seed)
+    before = rng.gamma(2, 10, n)
+    variant = rng.choice(["A", "B"], n)
+    after = 0.8 * before + rng.gamma(2, 4, n) + effect * (variant == "B")
+    return pd.DataFrame({"variant": variant, "before": before, "after": after})
+
+
+def moments_before_and_after(people: pd.DataFrame, metric: str = "spent") -> pd.DataFrame:
+    made = [
+        ("x", variant, metric, len(own), (own["after"] != 0).sum(), own["after"].sum(), (own["after"] ** 2).sum(),
+         own["before"].sum(), (own["before"] ** 2).sum(), (own["before"] * own["after"]).sum())
+        for variant, own in people.groupby("variant")
+    ]  # fmt: skip
+    return pd.DataFrame(made, columns=[*experiments.MOMENT_COLUMNS, *experiments.BEFORE_COLUMNS])
+
+
+def test_what_was_before_makes_lifts_surer() -> None:
+    """The adjusted lift is that of values less theta (X - mean X), taken customer by customer."""
+    people = customers(2_000, 1.0, 1)
+    found = experiments.evaluate(moments_before_and_after(people)).query("variant == 'B'").iloc[0]
+    within = people[["before", "after"]] - people.groupby("variant")[["before", "after"]].transform("mean")
+    theta = (within["before"] * within["after"]).sum() / (within["before"] ** 2).sum()
+    people["value"] = people["after"] - theta * (people["before"] - people["before"].mean())
+    a, b = (people.loc[people["variant"] == variant, "value"] for variant in "AB")
+    assert found["lift"] == pytest.approx(b.mean() - a.mean())
+    assert found["standard_error"] == pytest.approx(np.sqrt(a.var() / len(a) + b.var() / len(b)))
+    assert found["variance_spared"] == pytest.approx(np.corrcoef(within["before"], within["after"])[0, 1] ** 2)
+    raw = people.groupby("variant")["after"].mean()
+    assert found["raw_lift"] == pytest.approx(raw["B"] - raw["A"])
+    plain = experiments.evaluate(moments_before_and_after(people)[list(experiments.MOMENT_COLUMNS)])
+    assert plain["lift"][1] == pytest.approx(found["raw_lift"]) and plain["variance_spared"].eq(0).all()
+    assert found["standard_error"] < 0.6 * plain["standard_error"][1]
+    assert found["fixed_p_value"] == pytest.approx(plain["fixed_p_value"][1])
+    nobody = experiments.evaluate(moments_before_and_after(people.assign(before=0.0)))
+    pd.testing.assert_frame_equal(nobody, plain)
+
+
+def test_adjusted_lifts_find_no_more_than_there_is() -> None:
+    lifts = [experiments.evaluate(moments_before_and_after(customers(400, 0.0, seed))) for seed in range(200)]
+    decided = [found["decision"].isin(["winner", "loser"]).any() for found in lifts]
+    mean = np.mean([found["lift"][1] for found in lifts])
+    assert np.mean(decided) < 0.05 and abs(mean) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shares", "is_broken"),
+    [
+        ((8_000, 2_000), None, True),
+        ((8_000, 2_000), (0.8, 0.2), False),
+        ((5_100, 4_900), None, False),
+        ((5_000, 5_000), (0.8, 0.2), True),
+        ((30, 10), None, False),
+    ],
+)
+def test_a_split_that_is_not_the_planned_one_is_never_won(sizes, shares, is_broken) -> None:
+    moments = rows(*(("x", variant, "m", n, n // share, n // share, n // share)
+                     for variant, n, share in zip("AB", sizes, (5, 2), strict=True)))  # fmt: skip
+    design = shares and pd.DataFrame(
+        {"experiment_id": "x", "variant": ["A", "B"], "is_control": [True, False], "share": shares}
+    )
+    found = experiments.evaluate(moments, design=design).iloc[1]
+    assert (found["decision"] == "broken split") == is_broken
+    assert is_broken == np.isnan(found["p_value"]) == np.isnan(found["ci_low"])
+
+
+def test_hourly_looks_at_a_split_by_lot_seldom_call_it_broken() -> None:
+    rng = np.random.default_rng(0)
+    looks = rng.random((300, 100, 40)) < 0.5
+    alarms = 0
+    for experiment in looks.sum(axis=2).cumsum(axis=1):
+        n = 40 * np.arange(1, 101)
+        alarms += any(
+            experiments.split_p_value([a, b - a], [0.5, 0.5]) < 0.05 for a, b in zip(experiment, n, strict=True)
+        )
+    assert alarms / 300 < 0.05
+
+
+def test_metrics_that_say_the_same_count_once() -> None:
+    """Where everybody orders once, conversion and orders are one question, and so is money at one price."""
+    one = rows(("x", "A", "conversion", 4000, 800, 800, 800), ("x", "B", "conversion", 4000, 900, 900, 900))
+    orders = one.assign(metric="orders")
+    money = one.assign(metric="revenue", total=one["total"] * 30, sum_of_squares=one["sum_of_squares"] * 900)
+    alone = experiments.evaluate(one)["p_value"][1]
+    found = experiments.evaluate(pd.concat([one, orders, money]))
+    assert found["p_value"].dropna().tolist() == pytest.approx([alone] * 3)
+    other = rows(("x", "A", "visits", 4000, 500, 500, 500), ("x", "B", "visits", 4000, 510, 510, 510))
+    both = pd.concat([one, orders, other])
+    charged = experiments.evaluate(both).set_index(["variant", "metric"])["p_value"]
+    assert charged["B", "conversion"] == charged["B", "orders"] == pytest.approx(2 * alone)
+    apart = pd.DataFrame({"metric": ["conversion", "orders", "visits"], "family": ["a", "a", "b"], "direction": "up"})
+    charged = experiments.evaluate(both, metrics=apart).set_index(["variant", "metric"])["p_value"]
+    assert charged["B", "conversion"] == pytest.approx(alone), "another family's metric costs nothing"
+
+
+def test_fewer_may_be_better() -> None:
+    metrics = pd.DataFrame({"metric": ["conversion", "orders"], "family": "", "direction": ["down", "up"]})
+    found = experiments.evaluate(LARGE, metrics=metrics).set_index(["experiment_id", "variant", "metric"])
+    assert found.loc[("x", "B", "conversion"), "decision"] == "loser"
+    with pytest.raises(ValueError, match="direction must be up or down, not sideways"):
+        experiments.evaluate(LARGE, metrics=metrics.assign(direction="sideways"))
+
+
+def test_each_experiment_may_have_its_control_and_all_pairs() -> None:
+    moments = rows(*(("x", variant, "m", 3000, active, active, active)
+                     for variant, active in (("green", 600), ("old", 600), ("red", 900))))  # fmt: skip
+    assert set(experiments.evaluate(moments)["decision"]) == {"no control"}
+    design = pd.DataFrame(
+        {"experiment_id": "x", "variant": ["green", "old", "red"], "is_control": [False, True, False], "share": 1 / 3}
+    )
+    found = experiments.evaluate(moments, design=design).set_index("variant")
+    assert found["compared_with"].eq("old").all()
+    assert found["decision"].to_dict() == {"green": "undecided", "old": "control", "red": "winner"}
+    pairs = experiments.evaluate(moments, design=design, all_pairs=True).set_index(["variant", "compared_with"])
+    assert set(pairs.index) == {("green", "old"), ("old", "old"), ("red", "old"), ("red", "green")}
+    assert pairs.loc[("red", "green"), "lift"] == pytest.approx(0.1)
+    assert pairs["p_value"].dropna().ge(found["p_value"].min()).all(), "a comparison more is charged for"
+
+
 def test_decision_p_and_interval_never_disagree() -> None:
     rng = np.random.default_rng(2)
     made = []
