@@ -261,3 +261,8 @@ def test_rows_that_no_loader_wrote_stay(journey: harness.Server, folder: Path, t
     assert [table for _, table, _ in journey.query(f"show tables in {raw}")] == ["shop_stores"]
     assert "transactions_sample.csv" in load(RAW, tmp_path)
     assert journey.query(f"select count(*) from {RAW}.ads_campaigns") == [(27,)]
+
+
+def test_the_documented_commands_build_everything(folder: Path, tmp_path: Path) -> None:
+    printed = harness.run_printed("docs/real_data.md", "load_complete_journey", tmp_path, completejourney=str(folder))
+    assert "ERROR=0 SKIP=0" in printed and "not published" not in printed, printed[-4000:]

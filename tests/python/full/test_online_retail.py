@@ -11,17 +11,23 @@ import pytest
 
 import harness
 
-VARS = "{business_timezone: UTC}"
-
 
 @pytest.fixture(scope="module")
 def retail(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]:
+    """Loaded and built by the README's own commands."""
     home = tmp_path_factory.mktemp("retail")
     path = shared_data / "online_retail" / "online_retail.csv.gz"
-    harness.run_dbt("run-operation", "load_online_retail", "--args", f"{{path: {path}}}", home=home)
-    harness.run_dbt("build", "--exclude-resource-type", "unit_test", "--vars", VARS, home=home)
-    with harness.serving(harness.embedded_settings(home), tmp_path_factory.mktemp("logs") / "server.log") as server:
+    printed = harness.run_printed("README.md", "load_online_retail", home, online_retail_csv_gz=str(path))
+    assert "ERROR=0 SKIP=0" in printed and "not published" not in printed, printed[-4000:]
+    settings = harness.embedded_settings(home / "retail-warehouse")
+    with harness.serving(settings, tmp_path_factory.mktemp("logs") / "server.log") as server:
         yield server
+
+
+def test_the_page_prints_the_same_commands() -> None:
+    readme, page = ((harness.ROOT / name).read_text() for name in ("README.md", "docs/real_data.md"))
+    commands = [line for line in readme.splitlines() if "retail" in line and line.startswith(("export", "dbt run"))]
+    assert len(commands) == 2 and all(line in page.splitlines() for line in commands)
 
 
 def test_known_figures(retail: harness.Server) -> None:

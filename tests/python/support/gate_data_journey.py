@@ -10,6 +10,9 @@ VALID = {
         step_rank: 1
         customers: cast(2 as bigint)
         touchpoints: cast(3 as bigint)
+        customers_in_any_order: cast(2 as bigint)
+        touchpoints_in_any_order: cast(3 as bigint)
+        exceeds_earlier_step: false
         conversion_rate: 0.4D
         drop_off: 0.6D
     """,
@@ -63,6 +66,10 @@ VALID = {
 
 BROKEN = {
     ("conversion_funnel", "step_rank, customers, touchpoints"): {"touchpoints": "1L"},
+    ("conversion_funnel", "customers, customers_in_any_order, touchpoints, touchpoints_in_any_order"): {
+        "touchpoints_in_any_order": "2L",
+    },
+    ("conversion_funnel", "exceeds_earlier_step"): {"exceeds_earlier_step": "true"},
     ("conversion_funnel", "conversion_rate, drop_off"): {"conversion_rate": "1.2D", "drop_off": "-0.2D"},
     ("cohort_retention", "active_customers, cohort_customers"): {
         "active_customers": "11L",

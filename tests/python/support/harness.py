@@ -169,6 +169,27 @@ def run_dbt(
     return result
 
 
+def run_printed(page: str, naming: str, home: Path, **instead: str) -> str:
+    """Run the commands of a page of the docs word for word, in the project's folder, as one whose home is ``home``.
+
+    naming: what tells the block of commands from the others of the page. instead: what of it, without slashes and dots,
+    stands for which path of this machine. Returns what was printed.
+    """
+    blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = (block for block in blocks if naming in block)
+    for path in re.findall(r"/data/[\w./]+", block):
+        block = block.replace(path, instead[re.sub(r"\W", "_", path.removeprefix("/data/"))])
+    environment = {
+        name: value
+        for name, value in dbt_environment(home).items()
+        if not name.startswith("MARKETING_") and name != "DBT_PROFILES_DIR"
+    }
+    environment |= {"HOME": str(home), "PATH": f"{Path(DBT).parent}:{os.environ['PATH']}"}
+    ran = subprocess.run(["bash", "-euc", block], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+    return ran.stdout
+
+
 def dbt_environment(home: Path, **environment: str) -> dict[str, str]:
     """Environment variables of a dbt process whose files are all in ``home``."""
     return {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 CANDIDATES = ["constant", "logistic", "random_forest", "gradient_boosting"]
+RECOMMENDERS = ["shrunk_cosine", "item_pearson", "ease"]
 RULE = churn.rule("days", 90, 3)
 FEATURES = {"click": classification.CLICK_FEATURES, "purchase": classification.PURCHASE_FEATURES}
 CUSTOMERS = 150  # a hundred for training and scoring: enough for every model to have something, quick to fit
@@ -79,7 +80,7 @@ def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
         ),
         "recommendation": Model(
             "int_customer_interactions",
-            lambda rows: recommendations.train(rows, products, []),
+            lambda rows: recommendations.train(rows, products, [], RECOMMENDERS),
             lambda rows, model: recommendations.score(rows.select("customer_id").distinct(), rows, model, 10),
         ),
         "demand": Model(
@@ -206,7 +207,7 @@ def test_one_product(read: Callable[[str], DataFrame]) -> None:
     (only,) = pairs.groupBy("product_id").count().orderBy("count", ascending=False).select("product_id").first()
     pairs = pairs.where(f"product_id = '{only}'")
     catalogue = products.where(f"product_id = '{only}'").select("product_id", "category", "brand", "list_price")
-    recommender = stored(recommendations.train(pairs, catalogue, []))
+    recommender = stored(recommendations.train(pairs, catalogue, [], RECOMMENDERS))
     found = checked(recommendations.score(pairs.select("customer_id"), pairs, recommender, 10))
     bought = {row.customer_id for row in pairs.where("strength >= 2").collect()}
     assert bought and not bought & set(found["customer_id"])
