@@ -37,9 +37,8 @@ def cut(server: harness.Server, table: str, keep: str) -> int:
 
 def cut_after(server: harness.Server, day: str) -> None:
     """Cut every raw table off at the end of a day, by the local time that its rows state."""
-    late = (
-        f"select order_id from raw.shop_orders where substr(ordered_at, 1, 10) > '{day}' and ordered_at rlike '{PLAIN}'"
-    )
+    is_late = f"order_id is not null and substr(ordered_at, 1, 10) > '{day}' and ordered_at rlike '{PLAIN}'"
+    late = f"select order_id from raw.shop_orders where {is_late}"
     cut(server, "shop_order_items", f"order_id is null or order_id not in ({late})")
     for table, columns in KNOWN_AT.items():
         keep = [f"coalesce(substr({name}, 1, 10) <= '{day}' or {name} not rlike '{PLAIN}', true)" for name in columns]
