@@ -30,7 +30,7 @@ from precision_marketing.models.encoding import Encoder, Features, level_text
 from precision_marketing.models.evaluation import customer_codes, evaluate, log_losses
 from precision_marketing.models.inputs import require_columns
 from precision_marketing.models.odds_ratios import odds_ratios
-from precision_marketing.models.training import Metric
+from precision_marketing.models.training import Metric, is_surely_ahead
 
 DEFAULT_C = 0.1
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -328,7 +328,8 @@ def train_candidates(
     The champion is the simplest candidate whose log loss on the test is above the least one by no more than one
     standard error of that difference (paired, by customer). The metrics of the champion are of the same rows, so a
     little optimistic, as the best of a few always is; but for its ``log_loss_gain``: that is of what the other half of
-    the customers would have chosen, so that nobody judges what he chose. The models are those that were judged; to use
+    the customers would have chosen, so that nobody judges what he chose. Where that is not above 0 by more than a
+    standard error, the constant rate is the champion. The models are those that were judged; to use
     every row, ``sklearn.base.clone(model).fit(frame, frame[target])``.
 
     With one class in training, or features that are all constant, only the constant rate can be fitted (see
@@ -386,7 +387,10 @@ def train_candidates(
         honest = chosen_by_the_others(held, list(fitted))
         gained = evaluate(held["target"], honest, base_rate, held["customer"], random_state=random_state)
         gain = next(metric for metric in gained if metric.metric == "log_loss_gain")
-        metrics[champion] = [gain if metric.metric == "log_loss_gain" else metric for metric in metrics[champion]]
+        if is_surely_ahead(gain):
+            metrics[champion] = [gain if metric.metric == "log_loss_gain" else metric for metric in metrics[champion]]
+        else:
+            champion = "constant"
     return Trained(fitted, metrics, comparison, champion, coefficients, float(C), skipped, counts, held)
 
 

@@ -30,6 +30,16 @@ class Metric(NamedTuple):
     segment: str = ""
 
 
+def is_surely_ahead(gain: Metric) -> bool:
+    """Whether a gain over the baseline, 0 for none, exceeds one standard error: a quarter of its 95% interval.
+
+    Without an interval, whether there is a gain.
+    """
+    if gain.ci_low is None or gain.ci_high is None:
+        return gain.value > 0
+    return gain.value > (gain.ci_high - gain.ci_low) / 4
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A fitted model: what it is called, what it is (pickleable), how it was set and how well it does.

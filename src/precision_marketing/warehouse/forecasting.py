@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from precision_marketing.models import forecasting
-from precision_marketing.models.training import Candidate, Metric, Training
+from precision_marketing.models.training import Candidate, Metric, Training, is_surely_ahead
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
@@ -39,7 +39,8 @@ def kind(series_id: str) -> str:
 def train(demand: SparkDataFrame, horizon_days: int, sales_days: Sequence[str]) -> Training | None:
     """Forecast again from days past, and choose per kind of series; None where there is too little history.
 
-    The figures are those of the later half of these days, with a choice made on the earlier half.
+    The figures are those of the later half of these days, with a choice made on the earlier half. Where these are not
+    surely ahead of the baseline, it is what forecasts.
     """
     frame = series(demand)
     if frame.empty:
@@ -51,8 +52,13 @@ def train(demand: SparkDataFrame, horizon_days: int, sales_days: Sequence[str]) 
         if errors.empty:
             continue
         pooled = dict.fromkeys(own["series_id"], name)
-        metrics += _metrics(errors, pooled, name)
-        choice = forecasting.choose_method(errors, pooled)
+        judged = _metrics(errors, pooled, name)
+        metrics += judged
+        skill = next((metric for metric in judged if metric.metric == "skill"), None)
+        if skill is not None and not is_surely_ahead(skill):
+            choice = forecasting.choose_method(errors[errors["method"] == forecasting.BASELINE], pooled)
+        else:
+            choice = forecasting.choose_method(errors, pooled)
         parts.append(forecasting.chosen_errors(errors, choice))
         choices.append(choice)
     if not parts:

@@ -19,7 +19,7 @@ from precision_marketing.models.lifetime_value import (
     lifetime_value,
     score,
 )
-from precision_marketing.models.training import Candidate, Metric, Training
+from precision_marketing.models.training import Candidate, Metric, Training, is_surely_ahead
 from precision_marketing.warehouse import registry
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def train(purchases: SparkDataFrame, holdout_days: int) -> Training | None:
     if state["bgnbd"]:
         method = f"bg/nbd and {value}"
         candidates.append(Candidate(method, state | {"method": method}, metrics, state))
-        # The interval of a bootstrap is four standard errors wide.
-        if gain and gain.ci_low is not None and gain.ci_high is not None:
-            champion = method if gain.value > (gain.ci_high - gain.ci_low) / 4 else champion
+        champion = method if gain and is_surely_ahead(gain) else champion
     as_of = pd.Timestamp(frame["as_of_date"].iloc[0]).date()
     first = pd.Timestamp(frame["first_order_date"].min()).date()
     return Training(candidates, champion, len(frame), first, as_of, drift.profile(frame[FEATURES]))
