@@ -26,11 +26,12 @@
 
 {#-
   Whether an instant or a day can have happened: not before `earliest`, by default var('earliest_date'), and not in the
-  future, which begins after var('as_of_date') where that is set. Else a day of grace, as clocks differ and the business
-  may be ahead of UTC.
+  future. One day of grace, as clocks differ and the business may be ahead of UTC; none after var('as_of_date'), where that is
+  set.
 -#}
 {% macro is_past(column, earliest=var('earliest_date')) -%}
-    {{ column }} >= date '{{ earliest }}' and {{ 'not ' ~ is_later(column) if var('as_of_date') else column ~ ' < date_add(current_date(), 2)' }}
+    {{ column }} >= date '{{ earliest }}' and {{ column }} < date_add(current_date(), 2)
+    {%- if var('as_of_date') %} and not {{ is_later(column) }} {%- endif %}
 {%- endmacro %}
 
 

@@ -94,6 +94,13 @@
 {%- endmacro %}
 
 
+{#- The first five of some names, and how many more there are. -#}
+{% macro first_names(names) -%}
+    {%- set names = names | unique | list -%}
+    {{ return(names[:5] | join(', ') ~ (' and ' ~ (names | length - 5) ~ ' more' if names | length > 5 else '')) }}
+{%- endmacro %}
+
+
 {#- Say in a line what this run built but could not approve as a gate or a test was not in it, and what would publish it. -#}
 {% macro report_unchecked(results) -%}
     {%- set ran = results | map(attribute='node.unique_id') | list -%}
@@ -109,13 +116,11 @@
         {%- endfor -%}
     {%- endfor -%}
     {%- if missing -%}
-        {%- set names = unchecked | unique | list -%}
         {%- set selection = (invocation_args_dict.get('select') or []) | list -%}
         {%- for name in missing | unique if name.startswith('gate_') -%} {%- do selection.append('+' ~ name) -%} {%- endfor -%}
-        {%- set more = ' and ' ~ (names | length - 5) ~ ' more' if names | length > 5 else '' -%}
         {%- do log(
-            'Built but not published: ' ~ names[:5] | join(', ') ~ more ~ '. Not in this run: ' ~ missing | unique | join(', ')
-            ~ '. To publish: dbt build -s ' ~ selection | join(' '), info=true
+            'Built but not published: ' ~ first_names(unchecked) ~ '. Not in this run: ' ~ first_names(missing)
+            ~ '. To publish: dbt build' ~ (' -s ' ~ selection | join(' ') if selection else ''), info=true
         ) -%}
     {%- endif -%}
 {%- endmacro %}

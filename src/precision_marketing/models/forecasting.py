@@ -113,8 +113,7 @@ def choose_method(errors: pd.DataFrame, groups: Mapping | None = None) -> pd.Dat
 
     errors: as ``rolling_origin`` returns, with the baseline ``seasonal_naive`` among the methods.
     groups: series_id -> group; without it each series chooses for itself.
-    Of the methods within 1% of the best the simplest is chosen, the first in ``METHODS``; but the baseline stands
-    unless that one spares more of its error than one standard error, over the days on which the forecasts were made.
+    Of the methods within 1% of the best the simplest is chosen, the first in ``METHODS``.
     Returns one row per series (``CHOICE_COLUMNS``): mae in the value's unit, wape = sum |error| / sum |actual| (NaN
     where nothing was sold), of the group's winner and of the baseline. Raises ValueError without the baseline.
     """
@@ -136,9 +135,6 @@ def choose_method(errors: pd.DataFrame, groups: Mapping | None = None) -> pd.Dat
     wape = (sums["absolute"] / sums["total"].where(sums["total"] > 0)).unstack()
     as_good = mae.le(mae.min(axis=1) * (1 + TIE), axis=0)
     winner = as_good.idxmax(axis=1)
-    for name, method in winner.items():
-        if not _is_surely_better(errors[(group == name).to_numpy()], method):
-            winner[name] = BASELINE
     best = pd.DataFrame({
         "method": winner,
         "mae": [mae.at[name, method] for name, method in winner.items()],
@@ -148,18 +144,6 @@ def choose_method(errors: pd.DataFrame, groups: Mapping | None = None) -> pd.Dat
     members = pd.DataFrame({"series_id": errors["series_id"].array, "group": group.array}).drop_duplicates()
     chosen = members.merge(best, left_on="group", right_index=True).sort_values("series_id", ignore_index=True)
     return chosen[list(CHOICE_COLUMNS)]
-
-
-def _is_surely_better(errors: pd.DataFrame, method: str) -> bool:
-    """Whether a method's absolute error is below the baseline's by more than a standard error, days as clusters."""
-    absolute = errors.assign(error=errors["error"].abs())
-    by_day = (
-        absolute[absolute["method"].isin([method, BASELINE])].groupby(["origin", "method"])["error"].sum().unstack()
-    )
-    if method == BASELINE or len(by_day) < 2:
-        return True  # nothing to compare with, or by
-    spared = by_day[BASELINE] - by_day[method]
-    return bool(spared.mean() > spared.std(ddof=1) / np.sqrt(len(spared)))
 
 
 def chosen_errors(errors: pd.DataFrame, choice: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from precision_marketing.models.recommendations import (
     ShrunkCosine,
     recommend,
 )
-from precision_marketing.models.training import Metric
+from precision_marketing.models.training import Metric, is_surely_ahead
 
 BASELINE = "popularity"
 FAMILIES = (BASELINE, "shrunk_cosine", "item_pearson", "ease")
@@ -243,10 +243,10 @@ def choose_model(
                     try_out(Trial(f"{trial.name}_resume_{places}", trial.model, places))
     ndcg, chosen = pd.DataFrame(found), BASELINE
     if len(ndcg):
-        gain = _chosen_by_the_others(ndcg) - ndcg[BASELINE]
-        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+        gain = gain_metric(_chosen_by_the_others(ndcg) - ndcg[BASELINE])
+        if is_surely_ahead(gain):
             chosen = best().name
-            metrics[chosen][-1] = gain_metric(gain)
+            metrics[chosen][-1] = gain
     trial = trials[chosen]
     fitted = replace(trial.model).fit(history if full_history is None else full_history)
     return Choice(chosen, fitted, trial.resume, ndcg, trials, metrics)

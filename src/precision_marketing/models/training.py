@@ -33,10 +33,10 @@ class Metric(NamedTuple):
 def is_surely_ahead(gain: Metric) -> bool:
     """Whether a gain over the baseline, 0 for none, exceeds one standard error: a quarter of its 95% interval.
 
-    Without an interval, whether there is a gain.
+    Without an interval, or one that a single customer gives, nobody knows: no.
     """
-    if gain.ci_low is None or gain.ci_high is None:
-        return gain.value > 0
+    if gain.ci_low is None or gain.ci_high is None or gain.ci_low == gain.ci_high:
+        return False
     return gain.value > (gain.ci_high - gain.ci_low) / 4
 
 

@@ -55,10 +55,9 @@ def train(demand: SparkDataFrame, horizon_days: int, sales_days: Sequence[str]) 
         judged = _metrics(errors, pooled, name)
         metrics += judged
         skill = next((metric for metric in judged if metric.metric == "skill"), None)
-        if skill is not None and not is_surely_ahead(skill):
-            choice = forecasting.choose_method(errors[errors["method"] == forecasting.BASELINE], pooled)
-        else:
-            choice = forecasting.choose_method(errors, pooled)
+        if skill is None or not is_surely_ahead(skill):
+            errors = errors[errors["method"] == forecasting.BASELINE]
+        choice = forecasting.choose_method(errors, pooled)
         parts.append(forecasting.chosen_errors(errors, choice))
         choices.append(choice)
     if not parts:

@@ -387,7 +387,7 @@ def test_forecast_uses_the_method_chosen() -> None:
     values = rng.poisson(200 * WEEKDAYS[np.arange(300) % 7])
     frame = pd.concat([daily(np.full(300, 5.0), "constant"), daily(values, "seasonal")])
     made = forecast(frame, 14).groupby("series_id")["method"].unique()
-    assert made["constant"].tolist() == [BASELINE] and made["seasonal"][0] != BASELINE
+    assert made["constant"].tolist() == ["mean_28"] and made["seasonal"][0] != BASELINE
     named = forecast(frame, 14, {"constant": "weekday_mean", "seasonal": "exponential_smoothing"})
     assert named.groupby("series_id")["method"].first().tolist() == ["weekday_mean", "exponential_smoothing"]
 
