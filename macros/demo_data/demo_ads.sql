@@ -10,14 +10,15 @@ from campaigns
 {%- endset -%}
 {%- do demo_write_raw('ads_campaigns', campaigns) -%}
 
-{%- do demo_write_truth('impression_truth', 'impression_no bigint, impression_id string, customer_no bigint, campaign_no int, campaign_id string, channel string, device_type string, ad_position string, shown_on date, shown_second int, click_probability double, is_clicked boolean, click_seconds int, is_converted boolean, cost double', demo_impression_truth(demo)) -%}
+{%- do demo_write_truth('impression_truth', 'impression_no bigint, impression_id string, customer_no bigint, campaign_no int, campaign_id string, channel string, device_type string, ad_position string, shown_on date, shown_second int, click_probability double, is_clicked boolean, click_seconds int, is_converted boolean, cost double, propensity double', demo_impression_truth(demo)) -%}
 
 {%- set impressions -%}
 with impressions as ({{ demo_impression_rows() }})
 select {{ demo_dirty_key('impression_id') }}, concat('C', lpad(cast(customer_no as string), 9, '0')), {{ demo_dirty_reference('campaign_id', 'K999') }},
     channel, {{ demo_dirty_word('device_type') }}, ad_position, {{ demo_dirty_time('shown_on', 'shown_second') }},
     case when is_clicked then {{ demo_time('shown_on', '(shown_second + click_seconds)') }} end,
-    case when dirt = 'null_value' then null else {{ demo_amount('cost', 4) }} end
+    case when dirt = 'null_value' then null else {{ demo_amount('cost', 4) }} end,
+    cast(propensity as string)
 from impressions {{ demo_copies() }}
 {%- endset -%}
 {%- do demo_write_raw('ads_impressions', impressions) -%}
@@ -60,6 +61,16 @@ placed as (
     from shown as s
     inner join ({{ demo_campaign_rows(demo) }}) as c on c.campaign_no = s.campaign_no
 ),
+{#- A campaign is drawn by lot, and seen unless its day comes before the customer's registration. -#}
+chances as (
+    select registered_on, channel, sum(seen) / sum(sum(seen)) over (partition by registered_on) as propensity
+    from (
+        select /*+ broadcast(c) */ r.registered_on, c.channel, greatest(0D, least(28D, datediff(c.ends_on, r.registered_on) + 1D)) as seen
+        from (select distinct registered_on from demo_truth.customer_truth) as r
+        cross join ({{ demo_campaign_rows(demo) }}) as c
+    ) as days
+    group by registered_on, channel
+),
 odds as (
     select *, {{ demo_literal(base.intercept) }} + channel_coefficient
         + {{ demo_lookup('device_type', device_coefficients) }}
@@ -80,8 +91,10 @@ select impression_no, concat('I', cast(impression_no as string)), customer_no, c
     {{ demo_integer('impression_no', 'click seconds', 2, 300) }},
     {{ demo_uniform('impression_no', 'click') }} < click_probability and {{ demo_uniform('impression_no', 'conversion') }} < conversion_rate
         and coalesce(shown_on > first_order_on and shown_on < last_order_on, false),
-    round(channel_cost * (0.8D + 0.4D * {{ demo_uniform('impression_no', 'cost') }}), 4)
+    round(channel_cost * (0.8D + 0.4D * {{ demo_uniform('impression_no', 'cost') }}), 4),
+    round(propensity, 6)
 from clicks
+left join chances using (registered_on, channel)
 {%- endmacro -%}
 
 

@@ -2,7 +2,7 @@
     lists to demo_truth, so that the truth and what was generated cannot differ. -#}
 
 {#- Written to demo_load; raise it when a change gives other data for the same arguments. -#}
-{%- macro demo_generator_version() -%}{{ return('1.0') }}{%- endmacro -%}
+{%- macro demo_generator_version() -%}{{ return('1.1') }}{%- endmacro -%}
 
 
 {#- Days without a purchase after which a customer counts as lost; nobody is lost within the last of them. -#}
@@ -112,6 +112,17 @@
 ]) }}
 {%- endmacro -%}
 {%- macro demo_experiment_days() -%}{{ return(14) }}{%- endmacro -%}
+
+
+{#- [product, share, days until due, how much later than others, in the exponent of the hazard] -#}
+{%- macro demo_contract_products() -%}
+{{ return([['instalment', 0.5, 90, 0.0], ['pay_later', 0.3, 30, 0.4], ['credit_line', 0.2, 60, -0.3]]) }}
+{%- endmacro -%}
+{#- Of a third of the customers. The cumulative hazard of settling after the share s of the term is
+    exp(intercept - lateness) * s ^ shape, with lateness = product + ln_amount * ln(amount / median_amount) + a customer's own. -#}
+{%- macro demo_contracts() -%}
+{{ return({'customers': 0.33, 'most': 6, 'shape': 4.0, 'intercept': 0.9, 'ln_amount': 0.35, 'median_amount': 800.0, 'sd_ln_amount': 0.6, 'sd_customer': 0.6}) }}
+{%- endmacro -%}
 
 
 {#- [purpose, channel, share of customers who agree] -#}

@@ -5,6 +5,7 @@
     'crm_consents': ['customer_id', 'purpose', 'channel', 'granted', 'recorded_at'],
     'crm_erasure_requests': ['request_id', 'customer_id', 'requested_at'],
     'crm_service_tickets': ['ticket_id', 'customer_id', 'opened_at', 'closed_at', 'topic', 'satisfaction'],
+    'crm_contracts': ['contract_id', 'customer_id', 'product', 'started_at', 'due_at', 'settled_at', 'amount'],
     'shop_orders': ['order_id', 'customer_id', 'store_id', 'channel', 'status', 'ordered_at', 'paid_at', 'discount_amount', 'shipping_amount', 'coupon_id'],
     'shop_order_items': ['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
     'shop_products': ['product_id', 'product_name', 'category', 'brand', 'list_price', 'unit_cost', 'launched_at'],
@@ -13,7 +14,7 @@
     'app_events': ['event_id', 'customer_id', 'anonymous_id', 'event_type', 'product_id', 'category', 'occurred_at', 'device_type', 'latitude', 'longitude'],
     'app_experiments': ['experiment_id', 'customer_id', 'variant', 'assigned_at'],
     'ads_campaigns': ['campaign_id', 'campaign_name', 'channel', 'objective', 'budget', 'starts_at', 'ends_at'],
-    'ads_impressions': ['impression_id', 'customer_id', 'campaign_id', 'channel', 'device_type', 'ad_position', 'shown_at', 'clicked_at', 'cost'],
+    'ads_impressions': ['impression_id', 'customer_id', 'campaign_id', 'channel', 'device_type', 'ad_position', 'shown_at', 'clicked_at', 'cost', 'propensity'],
     'partner_members': ['partner', 'member_id', 'phone_hash', 'tier', 'points', 'updated_at'],
     'geo_regions': ['city', 'province', 'latitude', 'longitude', 'city_tier', 'population', 'income_index'],
 }) }}
@@ -71,6 +72,11 @@
 {%- set channels = [] -%}
 {%- for channel in demo_ad_channels() -%}{%- do channels.append([channel[0], channel[1], channel[3], channel[4]]) -%}{%- endfor -%}
 {%- do demo_write_truth('channel_rates', 'channel string, is_ad boolean, conversion_rate double, cost_per_impression double', demo_values(channels)) -%}
+
+{%- set contracts = demo_contracts() -%}
+{%- set lateness = [['settling', 'shape', contracts.shape], ['settling', 'intercept', contracts.intercept], ['ln amount', 'per unit', contracts.ln_amount], ['customer', 'sd', contracts.sd_customer]] -%}
+{%- for product in demo_contract_products() -%}{%- do lateness.append(['product', product[0], product[3]]) -%}{%- endfor -%}
+{%- do demo_write_truth('overdue_hazards', 'covariate string, level string, coefficient double', demo_values(lateness)) -%}
 
 {%- set funnel = demo_funnel() -%}
 {%- do demo_write_truth('funnel_rates', 'step string, previous_step string, rate double, counted_over string', demo_values([

@@ -23,6 +23,7 @@
     {%- do demo_write_products(demo) -%}
     {%- do log('Demo data: customers (2 of 6)', info=true) -%}
     {%- do demo_write_customers(demo) -%}
+    {%- do demo_write_contracts(demo) -%}
     {%- do log('Demo data: campaigns and impressions (3 of 6)', info=true) -%}
     {%- do demo_write_ads(demo) -%}
     {%- do log('Demo data: orders (4 of 6)', info=true) -%}

@@ -1,6 +1,6 @@
 {#-
   Before a run: every raw table of the contract exists and has the contract's columns. A missing one is created empty
-  unless var('create_missing_sources') is false. Raises a compilation error that names what is missing.
+  unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing.
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
@@ -13,12 +13,13 @@
                 {%- do require_contract(table, relation) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if missing and not var('create_missing_sources') -%}
-            {%- do raise_missing(missing) -%}
+        {%- if var('create_missing_sources') -%}
+            {%- for table in missing -%}
+                {%- do create_empty_raw_table(table) -%}
+            {%- endfor -%}
+        {%- elif missing | rejectattr('meta.optional', 'defined') | list -%}
+            {%- do raise_missing(missing | rejectattr('meta.optional', 'defined') | list) -%}
         {%- endif -%}
-        {%- for table in missing -%}
-            {%- do create_empty_raw_table(table) -%}
-        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 

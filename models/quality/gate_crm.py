@@ -11,5 +11,7 @@ def model(dbt, session):
         "stg_crm__erasure_requests__rejected": dbt.ref("stg_crm__erasure_requests__rejected"),
         "stg_crm__service_tickets": dbt.ref("stg_crm__service_tickets"),
         "stg_crm__service_tickets__rejected": dbt.ref("stg_crm__service_tickets__rejected"),
+        "stg_crm__contracts": dbt.ref("stg_crm__contracts"),
+        "stg_crm__contracts__rejected": dbt.ref("stg_crm__contracts__rejected"),
     }
     return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))

@@ -1,5 +1,5 @@
 {%- set entities = {
-    'crm': ['customers', 'consents', 'erasure_requests', 'service_tickets'],
+    'crm': ['customers', 'consents', 'erasure_requests', 'service_tickets', 'contracts'],
     'shop': ['orders', 'order_items', 'products', 'stores', 'inventory'],
     'app': ['events', 'experiments'],
     'ads': ['campaigns', 'impressions'],
@@ -23,7 +23,7 @@ counts as (
         rejected.rejected_rows,
         rejected.withheld_rows,
         staged.duplicate_rows
-    from (select count(*) as raw_rows from {{ source(source_name, raw_table) }}) as raw
+    from (select count(*) as raw_rows from {{ raw_table_or_empty(source_name, raw_table) }}) as raw
     cross join (
         select count(*) as staged_rows, coalesce(sum(duplicate_rows), 0) as duplicate_rows from {{ ref(staged) }}
     ) as staged

@@ -81,6 +81,7 @@ rebuilt as (
         coalesce(conversions.orders, 0) as orders,
         recent.cost,
         coalesce(conversions.revenue, 0) as revenue,
+        recent.propensity,
         recent.shown_date
     from recent
     left join customers on recent.customer_id = customers.customer_id
@@ -95,7 +96,7 @@ all_days as (
     union all
     select
         impression_id, customer_id, campaign_id, channel, device_type, ad_position, shown_at, clicked_at, is_clicked,
-        is_converted, orders, cost, revenue, shown_date
+        is_converted, orders, cost, revenue, propensity, shown_date
     from {{ approved }}
     where {{ is_taken_over(takes_over) }}
     {%- endif %}
@@ -115,6 +116,7 @@ select /*+ rebalance(shown_month) */
     orders,
     cast(coalesce(cost, 0) as decimal(18, 4)) as cost,
     cast(revenue as decimal(18, 4)) as revenue,
+    propensity,
     shown_date,
     {{ month_of('shown_date') }} as shown_month
 from all_days

@@ -2,14 +2,15 @@
 
 {%- set columns = [
     'impression_id', 'customer_id', 'campaign_id', 'channel', 'device_type', 'ad_position', 'shown_at', 'clicked_at',
-    'cost',
+    'cost', 'propensity',
 ] %}
+{%- set absent = absent_columns(source('ads', 'ads_impressions'), ['propensity']) %}
 
 with
 
 raw_rows as (
     select
-        {{ text_columns(columns) }}
+        {{ text_columns(columns, absent) }}
     from {{ source('ads', 'ads_impressions') }}
 ),
 
@@ -28,7 +29,8 @@ typed as (
         lower(ad_position) as ad_position,
         {{ parse_timestamp('shown_at') }} as shown_at,
         {{ parse_timestamp('clicked_at') }} as clicked_at,
-        {{ parse_number('cost') }} as cost
+        {{ parse_number('cost') }} as cost,
+        {{ parse_number('propensity', 'double') }} as propensity
     from raw_rows
 ),
 
@@ -56,6 +58,8 @@ select
     {{ if_past('shown_at') }} as shown_at,
     case when clicked_at >= shown_at then {{ if_past('clicked_at') }} end as clicked_at,
     cost,
+    case when propensity > 0 and propensity <= 1 then propensity end as propensity,
+    raw.propensity is not null and not coalesce(propensity > 0 and propensity <= 1, false) as is_unusable_propensity,
     _reject_reason,
     {{ raw_row_json('ads', 'ads_impressions', columns) }} as _raw_row,
     {{ row_rank('impression_id', 'clicked_at desc nulls last, shown_at desc') }} as _row_rank,

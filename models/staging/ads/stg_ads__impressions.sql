@@ -33,6 +33,8 @@ select
     impressions.clicked_at,
     impressions.cost,
     {{ is_outlier('cost') }} as is_outlier_cost,
+    impressions.propensity,
+    impressions.is_unusable_propensity,
     impressions.duplicate_rows
 from impressions
 cross join fences

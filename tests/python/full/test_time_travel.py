@@ -17,6 +17,7 @@ KNOWN_AT = {
     "crm_customers": ("registered_at", "updated_at"),
     "crm_consents": ("recorded_at",),
     "crm_service_tickets": ("opened_at",),
+    "crm_contracts": ("started_at",),
     "shop_orders": ("ordered_at",),
     "shop_inventory": ("stock_date",),
     "app_events": ("occurred_at",),

@@ -47,6 +47,16 @@ VALID = {
         satisfaction: cast(id % 5 + 1 as decimal(18, 4))
         is_filled_satisfaction: false
     """,
+    "stg_crm__contracts": """
+        contract_id: concat('k', id)
+        customer_id: concat('c', id)
+        is_unknown_customer: false
+        product: 'instalment'
+        started_at: timestamp '2024-01-01 00:00:00'
+        due_at: timestamp '2024-03-31 00:00:00'
+        settled_at: timestamp '2024-03-01 00:00:00'
+        amount: cast(800 as decimal(18, 4))
+    """,
     "stg_shop__orders": """
         order_id: cast(id as string)
         customer_id: concat('c', id)
@@ -131,6 +141,7 @@ VALID = {
         shown_at: timestamp '2024-05-01 10:00:00'
         clicked_at: timestamp '2024-05-01 10:00:05'
         cost: cast(id as decimal(18, 4))
+        is_unusable_propensity: false
     """,
     "stg_partner__members": """
         partner: 'airline'
@@ -331,6 +342,9 @@ TEXT = {
 BROKEN = {
     ("stg_crm__customers", "registered_at, updated_at"): {"updated_at": "timestamp '2019-01-01 00:00:00'"},
     ("stg_crm__service_tickets", "opened_at, closed_at"): {"closed_at": "timestamp '2022-12-31 00:00:00'"},
+    ("stg_crm__contracts", "started_at, due_at, settled_at, amount"): {"amount": "cast(-1 as decimal(18, 4))"},
+    ("stg_crm__contracts", "customer_id, is_unknown_customer"): {"is_unknown_customer": "true"},
+    ("stg_ads__impressions", "is_unusable_propensity"): {"is_unusable_propensity": "true"},
     ("stg_shop__orders", "ordered_at, paid_at"): {"paid_at": "timestamp '2024-05-01 09:59:59'"},
     ("stg_shop__order_items", "is_outlier_unit_price"): {"is_outlier_unit_price": "true"},
     ("stg_shop__products", "unit_cost, list_price"): {"unit_cost": "cast(10.0001 as decimal(18, 4))"},

@@ -58,6 +58,7 @@ def test_tables_have_the_promised_size_and_only_strings(demo_spark):
         "geo_regions": (30, 30),
         "crm_consents": (25_000, 27_000),
         "crm_service_tickets": (1500, 2200),
+        "crm_contracts": (5000, 6600),
         "crm_erasure_requests": (25, 75),
         "partner_members": (2500, 3500),
         "app_experiments": (3000, 7000),
@@ -429,3 +430,27 @@ def test_dirt_rates(demo_spark, query):
             )
         rejectable = sum(counts.get((table, kind), 0) for kind in group.kind[group.is_rejectable])
         assert rejectable < 0.02 * rows, table
+
+
+def test_contracts_are_late_as_often_as_planted(query):
+    contracts = query(
+        f"""select t.product, t.overdue_probability, t.settled_on > t.due_on as is_late, t.due_on <= date'{END}' as is_due,
+            c.settled_at is null as is_open, t.settled_on > date'{END}' as settles_later
+        from demo_truth.contract_truth as t left join raw.crm_contracts as c using (contract_id)"""
+    )
+    assert (contracts.is_open == contracts.settles_later).all()
+    error = np.sqrt((contracts.overdue_probability * (1 - contracts.overdue_probability)).sum())
+    assert abs(contracts.is_late.sum() - contracts.overdue_probability.sum()) < 3 * error
+    assert 0.05 < contracts[contracts.is_due].is_late.mean() < 0.3
+
+
+def test_propensities_are_the_chances_of_the_lot(query):
+    """Each row weighted by one over its propensity: every channel counts as often, up to chance."""
+    weights = query(
+        """select channel, sum(1 / propensity) as weight, sum(1 / propensity / propensity) as squares, count(*) as rows
+        from demo_truth.impression_truth group by channel"""
+    )
+    total = weights.rows.sum()
+    assert len(weights) == 6
+    assert (abs(weights.weight - total) < 4 * np.sqrt(weights.squares)).all(), weights
+    assert query("select count(*) as n from demo_truth.impression_truth where propensity is null").n[0] == 0
