@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import build
 import duckdb
-import spark_to_duckdb
 import sqlglot
 from sqlglot import exp
+
+import build
+import spark_to_duckdb
 
 # What makes a table of a query; the query of a view is run by who reads it.
 TABLES = ("versioned", "table", "incremental")

@@ -17,6 +17,7 @@
     {%- set models = [
         ref('ml_click_model'), ref('ml_purchase_model'), ref('ml_gender_model'), ref('ml_churn_model'),
         ref('ml_value_model'), ref('ml_demand_model'), ref('ml_recommendation_model'),
+        ref('ml_uplift_model'), ref('ml_overdue_model'),
     ] -%}
     {%- for model in models %}
     select {{ columns }} from {{ model }}

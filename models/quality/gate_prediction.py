@@ -11,6 +11,7 @@ def model(dbt, session):
         "churn_drivers": dbt.ref("churn_drivers"),
         "churn_curves": dbt.ref("churn_curves"),
         "contact_timing": dbt.ref("contact_timing"),
+        "overdue_risk": dbt.ref("overdue_risk"),
         "customer_lifetime_value": dbt.ref("customer_lifetime_value"),
         "product_recommendations": dbt.ref("product_recommendations"),
         "product_similarities": dbt.ref("product_similarities"),

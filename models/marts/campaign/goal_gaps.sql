@@ -1,4 +1,5 @@
 -- depends_on: {{ ref('gate_core') }}
+-- depends_on: {{ ref('gate_decision') }}
 with
 
 goals as (
@@ -11,6 +12,13 @@ days as (
 
 as_of as (
     select as_of_date from {{ ref('int_as_of') }}
+),
+
+-- Of all offers whose time is over, as long as decisions are kept.
+offers as (
+    select sum(effect * offered) as offer_revenue
+    from {{ ref('decision_effects') }}
+    where outcome = 'net_revenue'
 ),
 
 sums as (
@@ -40,9 +48,11 @@ actuals as (
             when 'acquisition_cost' then {{ rate('sums.ad_cost', 'sums.conversions') }}
             when 'ctr' then {{ rate('sums.clicks', 'sums.impressions') }}
             when 'conversion_rate' then {{ rate('sums.conversions', 'sums.clicks') }}
+            when 'offer_revenue' then offers.offer_revenue
         end as actual
     from goals
     inner join sums on goals.goal = sums.goal
+    cross join offers
 ),
 
 compared as (

@@ -1,6 +1,7 @@
 -- depends_on: {{ ref('gate_core') }}
 -- depends_on: {{ ref('gate_profile') }}
 -- depends_on: {{ ref('gate_prediction') }}
+-- depends_on: {{ ref('gate_decision') }}
 {%- set days = var('value_period_days') %}
 
 with
@@ -30,6 +31,13 @@ click_model as (
 
 verdicts as (
     select avg(if(verdict in ('use', 'use with care'), 1, 0)) as models_ahead from {{ ref('model_verdicts') }}
+),
+
+-- What offers brought per customer, against those held out.
+offers as (
+    select {{ rate('sum(effect * offered)', 'sum(offered)') }} as offer_revenue_effect
+    from {{ ref('decision_effects') }}
+    where outcome = 'net_revenue' and effect is not null
 ),
 
 sums as (
@@ -87,6 +95,7 @@ known as (
         coverage.data_coverage,
         click_model.auc as click_model_auc,
         verdicts.models_ahead,
+        offers.offer_revenue_effect,
         {{ rate('clicks.clicks', 'clicks.expected_clicks') }} - 1 as ctr_lift,
         {{ rate('sums.conversions', 'sums.clicks') }} as conversion_rate,
         {{ rate('sums.ad_cost', 'sums.conversions') }} as acquisition_cost,
@@ -95,6 +104,7 @@ known as (
     from coverage
     cross join click_model
     cross join verdicts
+    cross join offers
     cross join sums
     cross join clicks
 ),
@@ -106,6 +116,7 @@ valued as (
             when 'data_coverage' then known.data_coverage
             when 'click_model_auc' then known.click_model_auc
             when 'models_ahead' then known.models_ahead
+            when 'offer_revenue_effect' then known.offer_revenue_effect
             when 'ctr_lift' then known.ctr_lift
             when 'conversion_rate' then known.conversion_rate
             when 'acquisition_cost' then known.acquisition_cost

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from precision_marketing.models.inputs import require_columns, require_unique_customers
-from precision_marketing.models.survival import ChurnModel
 
 # Who is lost ---------------------------------------------------------------------------------------------
 
@@ -95,46 +94,3 @@ def churn_table(purchases: pd.DataFrame, as_of: Any, rule: ChurnRule | None = No
 
 
 # When to get in touch --------------------------------------------------------------------------------------
-
-
-def contact_date(
-    model: ChurnModel,
-    frame: pd.DataFrame,
-    as_of: object,
-    days_before: int = 15,
-    threshold: float = 0.7,
-    horizon_days: int = 365,
-    membership_column: str = "membership_expires_at",
-) -> pd.DataFrame:
-    """The best day to contact each customer.
-
-    With a membership that has not lapsed: ``days_before`` days before it does, as_of if that is past. Without: the
-    first day on which the chance that he is still a customer (``predict_survival``) is below ``threshold``.
-
-    frame: as for ``predict_survival``, and if there are memberships their last day in ``membership_column``.
-    Returns frame's customer_id, if it has one, best_contact_date (NaT if the chance stays above the threshold for
-    horizon_days) and reason.
-    Raises ValueError for a threshold outside 0 to 1 or negative days.
-    """
-    if not 0 < threshold < 1:
-        raise ValueError(f"threshold must lie between 0 and 1, not {threshold}")
-    if days_before < 0 or horizon_days < 0:
-        raise ValueError("days_before and horizon_days must not be negative")
-    today = pd.Timestamp(as_of).normalize()
-    # Survival falls, so the first day below the threshold is found by halving: one column at a time, not 365.
-    low, high = np.full(len(frame), -1.0), np.full(len(frame), float(horizon_days + 1))
-    scores = model._scored(frame)
-    while (high - low > 1).any():
-        middle = np.floor((low + high) / 2)
-        below = model._conditional_survival(frame, middle[:, None], scores)[:, 0] < threshold
-        low, high = np.where(below, low, middle), np.where(below, middle, high)
-    due = high <= horizon_days
-    date = pd.Series(today + pd.to_timedelta(np.where(due, high, 0), unit="D"), index=frame.index).where(due)
-    reason = np.where(due, f"survival below {threshold:g}", f"survival above {threshold:g} for {horizon_days} days")
-    if membership_column in frame.columns:
-        expires = pd.to_datetime(frame[membership_column]).dt.normalize()
-        member = (expires >= today).to_numpy()
-        date = date.mask(member, (expires - pd.Timedelta(days=days_before)).clip(lower=today))
-        reason = np.where(member, "membership lapses", reason)
-    result = frame[["customer_id"]].copy() if "customer_id" in frame.columns else pd.DataFrame(index=frame.index)
-    return result.assign(best_contact_date=date, reason=reason)

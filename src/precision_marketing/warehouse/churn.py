@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from precision_marketing.models import drift
-from precision_marketing.models.churn import ChurnRule, churn_table, contact_date
+from precision_marketing.models.churn import ChurnRule, churn_table
 from precision_marketing.models.survival import MIN_EVENTS, ChurnModel, curves
+from precision_marketing.models.timing import best_contact_days, best_hour_and_channel, curve_of, fit_answers
 from precision_marketing.models.training import Candidate, Training
 from precision_marketing.warehouse import registry
 
@@ -21,7 +24,9 @@ COVARIATES = ("membership_level", "is_dissatisfied", "tenure_years_at_entry", "g
 SCORE_SCHEMA = (
     "customer_id string, survival_30d double, survival_60d double, survival_90d double, "
     "expected_remaining_days double, hazard_ratio double, risk_band string, best_contact_date date, "
-    f"contact_reason string, reasons {registry.REASON_SCHEMA}"
+    "contact_basis string, contact_reason string, contact_gain double, contact_gain_low double, "
+    "contact_gain_high double, contact_good_from date, contact_good_until date, "
+    f"reasons {registry.REASON_SCHEMA}"
 )
 CURVE_SCHEMA = (
     "segment_type string, segment string, day bigint, survival double, ci_low double, ci_high double, at_risk bigint"
@@ -61,6 +66,8 @@ def train(purchases: SparkDataFrame, churn_rule: ChurnRule) -> Training | None:
     model = ChurnModel(references=references).fit(frame, COVARIATES)
     tables = {"drivers": model.drivers(), "drivers_weibull": model.drivers("weibull")}
     state = model.to_dict()
+    lost = known.loc[known["is_churned"], "duration_days"].to_numpy(int)
+    state["losses_by_day"] = np.bincount(lost).cumsum().tolist()
     state["rule"] = {"kind": churn_rule.kind, "days": churn_rule.days, "intervals": churn_rule.intervals}
     candidate = Candidate(
         model.champion_, state, model.metrics_, {"covariates": list(COVARIATES), "rule": state["rule"]}, tables
@@ -70,6 +77,24 @@ def train(purchases: SparkDataFrame, churn_rule: ChurnRule) -> Training | None:
         pd.Timestamp(frame["entry_date"].min()).date(), pd.Timestamp(frame["as_of_date"].iloc[0]).date(),
         drift.profile(frame[list(COVARIATES)]),
     )  # fmt: skip
+
+
+CONTACT_COLUMNS = {
+    "best_contact_date": "best_contact_date", "contact_basis": "basis", "contact_reason": "reason",
+    "contact_gain": "expected_gain", "contact_gain_low": "gain_low", "contact_gain_high": "gain_high",
+    "contact_good_from": "good_from", "contact_good_until": "good_until",
+}  # fmt: skip
+
+
+def _losses(by_day: list[int]) -> Callable[[pd.DataFrame, np.ndarray], np.ndarray]:
+    """How many losses the curve was learned from, by day since the entry (`models.timing.losses_behind`)."""
+    counts = np.asarray(by_day, float)
+
+    def losses(frame: pd.DataFrame, days: np.ndarray) -> np.ndarray:
+        at = (frame["duration_days"].to_numpy(float)[:, None] + days).astype(int)
+        return counts[np.minimum(at, len(counts) - 1)]
+
+    return losses
 
 
 class Scorer:
@@ -83,11 +108,14 @@ class Scorer:
         model = ChurnModel.from_dict(self.state)
         frame = lives(frame, ChurnRule(**self.state["rule"]))
         scored = model.predict(frame)
-        contact = contact_date(
-            model, frame, frame["as_of_date"].iloc[0], self.days_before, membership_column="membership_expires_on"
-        )
-        scored["best_contact_date"] = [None if pd.isna(day) else day.date() for day in contact["best_contact_date"]]
-        scored["contact_reason"] = contact["reason"].to_numpy()
+        contact = best_contact_days(
+            frame, curve_of(model), frame["as_of_date"].iloc[0], losses=_losses(self.state["losses_by_day"]),
+            days_before=self.days_before,
+        )  # fmt: skip
+        for name, column in CONTACT_COLUMNS.items():
+            values = contact[column]
+            is_day = pd.api.types.is_datetime64_any_dtype(values)
+            scored[name] = [None if pd.isna(day) else day.date() for day in values] if is_day else values.to_numpy()
         scored["reasons"] = _reasons(model, frame)
         return scored
 
@@ -125,3 +153,31 @@ def survival_curves(purchases: SparkDataFrame, segments: SparkDataFrame, churn_r
         table = curves(frame, column)
         parts.append(table.assign(segment_type=kind))
     return pd.concat(parts, ignore_index=True)[names].astype({"day": int, "at_risk": int})
+
+
+ANSWER_SCHEMA = (
+    "customer_id string, channel string, hour int, expected_rate double, rate_low double, rate_high double, "
+    "basis string, reason string"
+)
+ANSWER_SAMPLE = 200_000
+BUCKET_ROWS = 50_000
+
+
+def contact_answers(answers: SparkDataFrame) -> SparkDataFrame:
+    """The channel and hour in which each customer is likeliest to answer, with ``ANSWER_SCHEMA``.
+
+    answers: `int_contact_answers`, whose rows without an hour say which channels a customer allows. What all customers
+    answer is learned from at most ``ANSWER_SAMPLE`` rows; a customer's rows are scored together.
+    """
+    sample = registry.sample(answers, "customer_id", ANSWER_SAMPLE, ["customer_id", "channel", "hour"])
+    learned = fit_answers(sample[sample["hour"].notna()].astype({"hour": int}))
+    columns = [column.split()[0] for column in ANSWER_SCHEMA.split(", ")]
+
+    def score_bucket(frame: pd.DataFrame) -> pd.DataFrame:
+        counts = frame[frame["hour"].notna()].astype({"hour": int})
+        consent = frame[["customer_id", "channel"]].drop_duplicates()
+        return best_hour_and_channel(counts, consent, learned)[columns]
+
+    buckets = answers.count() // BUCKET_ROWS + 1
+    bucketed = answers.selectExpr("*", f"pmod(xxhash64(customer_id), {buckets}) as bucket")
+    return bucketed.groupBy("bucket").applyInPandas(score_bucket, ANSWER_SCHEMA)

@@ -5,6 +5,7 @@ Expressions are Spark SQL over the row number ``id``, which runs from 0.
 
 import gate_data_campaign
 import gate_data_dates
+import gate_data_decision
 import gate_data_journey
 import gate_data_prediction
 import gate_data_profile
@@ -328,7 +329,7 @@ VALID |= {
 }
 
 # Relations that cannot have 200 rows; of 200 staged rows, 20 rejected ones go with them.
-ROWS = {"segment_selection": 10, "segment_validation": 4}
+ROWS = {"segment_selection": 10, "segment_validation": 4, "off_peak_offers": 168}
 
 # A text column that no other expectation is about.
 TEXT = {
@@ -414,6 +415,13 @@ OTHERWISE = {
 }
 
 # Domains that keep theirs in a module of their own.
-for domain in (gate_data_campaign, gate_data_dates, gate_data_journey, gate_data_prediction, gate_data_profile):
+for domain in (
+    gate_data_campaign,
+    gate_data_dates,
+    gate_data_decision,
+    gate_data_journey,
+    gate_data_prediction,
+    gate_data_profile,
+):
     for name in ("VALID", "TEXT", "BROKEN", "OTHERWISE"):
         globals()[name].update(getattr(domain, name, {}))

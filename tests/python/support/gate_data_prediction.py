@@ -62,6 +62,16 @@ VALID = {
         channel: 'sms'
         reason: 'membership lapses'
     """,
+    "overdue_risk": """
+        contract_id: concat('k', id)
+        customer_id: concat('c', id)
+        due_at: timestamp '2025-07-20 00:00:00'
+        overdue_probability_30d: 0.2D
+        overdue_probability: 0.2D
+        expected_days_late: 3D
+        risk_band: 'medium'
+        reason: 'x'
+    """,
     "customer_lifetime_value": """
         customer_id: concat('c', id)
         probability_alive: 0.9D
@@ -120,6 +130,7 @@ TEXT = {
     "churn_drivers": "level",
     "churn_curves": "segment_type",
     "contact_timing": "reason",
+    "overdue_risk": "reason",
     "customer_lifetime_value": "note",
     "product_recommendations": "note",
     "product_similarities": "note",
@@ -132,6 +143,7 @@ BROKEN = {
     ("click_coefficients", "odds_ratio, ci_low, ci_high"): {"ci_low": "1.7D"},
     ("gender_predictions", "female_probability, predicted_gender"): {"female_probability": "0.4D"},
     ("churn_risk", "survival_30d, survival_60d, survival_90d"): {"survival_60d": "0.6D"},
+    ("overdue_risk", "overdue_probability_30d, overdue_probability"): {"overdue_probability": "0.1D"},
     ("churn_drivers", "hazard_ratio, ci_low, ci_high"): {"ci_high": "0.45D"},
     ("churn_curves", "survival, ci_low, ci_high"): {"ci_low": "0.95D"},
     ("product_similarities", "neighbour_id, product_id"): {"product_id": "{neighbour_id}"},

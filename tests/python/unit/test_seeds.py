@@ -13,12 +13,15 @@ import pytest
 import harness
 
 KEYS = {
+    "budget_channels": ("channel",),
     "experiment_metrics": ("metric",),
     "experiment_variants": ("experiment_id", "variant"),
     "funnel_steps": ("funnel", "step"),
     "goals": ("goal",),
     "model_judges": ("model_name",),
+    "offers": ("campaign_id",),
     "pii_register": ("table_name", "column_name"),
+    "proposed_mix": ("proposal", "segment", "channel"),
     "rfm_value_groups": ("recent", "frequent", "valuable"),
     "segment_strategies": ("segment_id",),
     "spellings": ("field", "spelling"),
@@ -34,6 +37,7 @@ VALUES = {
     ("goals", "direction"): {"at_least", "at_most"},
     ("goals", "metric"): {
         "net_revenue", "orders", "new_customers", "roi", "acquisition_cost", "ctr", "conversion_rate",
+        "offer_revenue",
     },
     ("pii_register", "level"): {"L1", "L2", "L3", "L4"},
     ("tag_catalogue", "level"): {"L1", "L2"},
@@ -41,7 +45,9 @@ VALUES = {
     ("value_targets", "comparison"): {"at_least", "above", "at_most"},
     ("value_targets", "level"): {"process", "effect", "business"},
 }  # fmt: skip
+MAY_BE_EMPTY = {"budget_channels", "proposed_mix"}
 GIVEN = {
+    "offers": ("offer_type", "discount", "channel", "contact_cost", "reason"),
     "experiment_metrics": ("source", "aggregate", "direction", "family"),
     "experiment_variants": ("is_control", "share"),
     "funnel_steps": ("step_rank",),
@@ -66,7 +72,7 @@ def test_every_seed_is_checked() -> None:
 @pytest.mark.parametrize("seed, key", KEYS.items())
 def test_keys_are_given_and_unique(seed: str, key: tuple[str, ...]) -> None:
     keys = [tuple(row[column] for column in key) for row in rows_of(seed)]
-    assert keys and all(map(all, keys))
+    assert (keys or seed in MAY_BE_EMPTY) and all(map(all, keys))
     assert len(set(keys)) == len(keys)
 
 
@@ -84,3 +90,11 @@ def test_values_are_known(subject: tuple[str, str], values: set[str]) -> None:
 @pytest.mark.parametrize("seed, columns", GIVEN.items())
 def test_what_is_needed_is_given(seed: str, columns: tuple[str, ...]) -> None:
     assert [row for row in rows_of(seed) if not all(row[column].strip() for column in columns)] == []
+
+
+def test_every_offer_says_what_it_brings() -> None:
+    """By an experiment and its variant, or by an assumption; an offer with neither would be made to nobody."""
+    for row in rows_of("offers"):
+        assert bool(row["experiment_id"]) == bool(row["variant"]), row
+        assert row["experiment_id"] or row["assumed_lift"], row
+        assert 0 <= float(row["discount"]) < 1, row

@@ -434,8 +434,9 @@ def test_dirt_rates(demo_spark, query):
 
 def test_contracts_are_late_as_often_as_planted(query):
     contracts = query(
-        f"""select t.product, t.overdue_probability, t.settled_on > t.due_on as is_late, t.due_on <= date'{END}' as is_due,
-            c.settled_at is null as is_open, t.settled_on > date'{END}' as settles_later
+        f"""select t.product, t.overdue_probability, t.settled_on > t.due_on as is_late,
+            t.due_on <= date'{END}' as is_due, c.settled_at is null as is_open,
+            t.settled_on > date'{END}' as settles_later
         from demo_truth.contract_truth as t left join raw.crm_contracts as c using (contract_id)"""
     )
     assert (contracts.is_open == contracts.settles_later).all()

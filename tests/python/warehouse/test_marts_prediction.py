@@ -252,7 +252,7 @@ def test_the_registry_knows_every_model(served: harness.Server) -> None:
         "select model_name, count(distinct version) from marketing_quality.model_registry where is_champion group by 1"
     )
     assert {name for name, _ in champions} == {
-        "churn", "click", "demand", "gender", "purchase", "recommendation", "value",
+        "churn", "click", "demand", "gender", "overdue", "purchase", "recommendation", "uplift", "value",
     }  # fmt: skip
     parameters = served.query("select parameters from marketing_quality.model_registry")
     assert all(json.loads(text) is not None for (text,) in parameters)

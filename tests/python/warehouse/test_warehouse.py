@@ -23,6 +23,8 @@ PUBLISHED = {
     "product_similarities",
     "purchase_propensity", "sales_forecast", "segment_profiles", "segment_selection", "segment_validation",
     "stock_alerts", "store_audience", "value_scorecard",
+    "budget_allocation", "channel_mix", "customer_offers", "decision_effects", "decision_log", "decision_outcomes",
+    "mix_evaluations", "off_peak_offers", "offer_limits", "overdue_risk", "price_recommendations",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from lifelines.statistics import proportional_hazard_test
 from lifelines.utils import concordance_index
 
 from precision_marketing.models import survival
-from precision_marketing.models.churn import ChurnRule, churn_table, contact_date
+from precision_marketing.models.churn import ChurnRule, churn_table
 from precision_marketing.models.hazards import (
     BINNED,
     COLLINEAR,
@@ -506,25 +506,6 @@ def test_the_order_of_rows_changes_nothing() -> None:
     assert models[0].to_dict() == models[1].to_dict()
 
 
-def test_contact_dates(fitted, customers) -> None:
-    frame = customers.head(300).copy()
-    frame["membership_expires_at"] = [None] * 297 + ["2025-09-30", "2025-07-10", "2025-06-01"]
-    found = contact_date(fitted, frame, "2025-06-30", threshold=0.7)
-    assert found["best_contact_date"].iloc[297:299].tolist() == [pd.Timestamp("2025-09-15"), pd.Timestamp("2025-06-30")]
-    assert found["reason"].iloc[297:].tolist() == ["membership lapses"] * 2 + ["survival below 0.7"]  # lapsed already
-    by_survival = found.drop(index=found.index[297:299])
-    survival_by_day = fitted.predict_survival(frame.drop(index=found.index[297:299]), range(366)).to_numpy()
-    below = survival_by_day < 0.7
-    first = np.where(below.any(axis=1), below.argmax(axis=1), np.nan)
-    days = (by_survival["best_contact_date"] - pd.Timestamp("2025-06-30")).dt.days
-    np.testing.assert_array_equal(days.to_numpy(float), first)
-    never = contact_date(fitted, frame.head(5), "2025-06-30", threshold=0.01, horizon_days=7)
-    assert never["best_contact_date"].isna().all() and set(never["reason"]) == {"survival above 0.01 for 7 days"}
-    for wrong in ({"threshold": 1.0}, {"days_before": -1}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            contact_date(fitted, frame, "2025-06-30", **wrong)
-
-
 # Telco churn -----------------------------------------------------------------------------------------------
 
 
@@ -671,7 +652,6 @@ def test_new_and_missing_values_at_scoring(fitted, customers) -> None:
     with pytest.raises(ValueError, match="absent: tenure_years"):
         fitted.predict(customers.drop(columns="tenure_years"))
     assert fitted.predict(customers.head(0)).empty and fitted.explain(customers.head(0)).empty
-    assert contact_date(fitted, customers.head(0), "2025-06-30").empty
 
 
 def test_missing_values_at_the_fit(customers) -> None:
