@@ -8,6 +8,7 @@ evaluations as (
 
 select
     mix,
+    segment,
     method,
     estimate,
     ci_low,

@@ -33,6 +33,7 @@ from precision_marketing.models.budget_program import (
     EXACT,
     LOOSE,
     SECONDS,
+    Duals,
     Program,
     duals_at,
     minimal_conflict,
@@ -221,14 +222,14 @@ def _checked_pieces(channels: pd.DataFrame, periods: int = 1, needs_intervals: b
     refuse("piece", pieces.duplicated([*key, "piece"]).to_numpy(), "or channel comes twice")
     is_last = ~pieces.duplicated(key, keep="last")
     refuse("upper", (np.isinf(pieces["upper"]) & ~is_last).to_numpy(), "is missing in a piece that is not the last")
-    own = pieces.groupby(key, sort=False)
-    most, least = own[alike].transform("max"), own[alike].transform("min")
-    rises = own[["return_per_unit", "return_low"]].diff() > EXACT
+    given = pieces.groupby(key, sort=False)[alike].transform("first")  # which is not null
     for column in alike:
-        refuse(column, (most[column] > least[column]).to_numpy(), "differs between rows of one channel")
-    for column in rises:
-        refuse(column, rises[column].to_numpy(), "rises from piece to piece, take a concave envelope")
-    pieces[alike] = most.fillna({"lower": 0.0})
+        differs = pieces[column].notna() & (pieces[column] != given[column])
+        refuse(column, differs.to_numpy(), "differs between rows of one channel")
+    pieces[alike] = given.fillna({"lower": 0.0})
+    for column in ("return_per_unit", "return_low"):
+        rises = (pieces[column].diff() > EXACT) & pieces.duplicated(key)
+        refuse(column, rises.to_numpy(), "rises from piece to piece, take a concave envelope")
     paid = pieces[is_last & (pieces["unit_cost"] > 0)].fillna({"maximum_share": 1.0})
     shares = paid.groupby("period")[["minimum_share", "maximum_share"]].sum()
     if (shares["minimum_share"] > 1 + EXACT).any():
@@ -258,12 +259,13 @@ def _plan(name: str, program: Program, pieces: pd.DataFrame, budget: float, prot
     for column in ("return_per_unit", "return_low", "return_high"):
         found[f"{column}_sum"] = found["amount"] * found[column]
     found["loss"] = found["return_per_unit_sum"] - found["return_low_sum"]
-    allocation = _allocation(found, program, relaxed)
+    duals = duals_at(program, relaxed)
+    allocation = _allocation(found, program, relaxed, duals)
     allocation = allocation.assign(plan=name, reason=_reasons(allocation, found, program, x))
     is_money = (program.rows["kind"] == "budget").to_numpy(float)
     price = 0.0
     if is_money.any():
-        price, _ = duals_at(program, relaxed).extreme(is_money, 0 * x)
+        price, _ = duals.extreme(is_money, 0 * x)
     until = budget + price_until(program, relaxed, is_money, price) if is_money.any() else np.inf
     until = float(f"{until:.6g}")  # it is known to about so many digits
     value, expected = float(program.gains @ x), allocation["expected_return"].sum()
@@ -284,9 +286,9 @@ def _plan(name: str, program: Program, pieces: pd.DataFrame, budget: float, prot
     return Plan(allocation, pd.DataFrame([summary]))
 
 
-def _allocation(found: pd.DataFrame, program: Program, relaxed: np.ndarray) -> pd.DataFrame:
+def _allocation(found: pd.DataFrame, program: Program, relaxed: np.ndarray, duals: Duals) -> pd.DataFrame:
     """One row per period and channel, without plan and reason; prices and ranges are those at ``relaxed``."""
-    duals, nothing = duals_at(program, relaxed), np.zeros(len(program.limits))
+    nothing = np.zeros(len(program.limits))
     kinds, at, channel = (program.rows[column].to_numpy() for column in ("kind", "period", "channel"))
     prices: dict[int, tuple[float, np.ndarray]] = {}
     rows = []
@@ -323,14 +325,16 @@ def _reasons(allocation: pd.DataFrame, found: pd.DataFrame, program: Program, x:
     size = np.abs(program.matrix) @ x + np.abs(program.limits)
     active = program.rows[program.limits - program.matrix @ x <= LOOSE * (1e-3 + size)]
     is_robust = (program.rows["kind"] == "worst case").any()
-    money = program.rows.assign(limit=program.limits).query("kind in ('budget', 'period budget')")
+    kinds, periods = program.rows["kind"].to_numpy(), program.rows["period"].to_numpy()
+    places = found.groupby(["period", "channel"], sort=False).groups
     reasons = []
     for row in allocation.itertuples():
         here = (active["channel"] == row.channel) & (active["period"] == row.period)
-        own = found[(found["channel"] == row.channel) & (found["period"] == row.period)]
+        own = found.loc[places[row.period, row.channel]]
         bound = set(active.loc[here, "kind"])
         is_money_short = row.shadow_price > 0
-        has_money = money[money["period"] <= row.period].groupby("kind")["limit"].max().all()
+        limits = [program.limits[(kinds == kind) & (periods <= row.period)] for kind in ("budget", "period budget")]
+        has_money = all(limit.max() > 0 for limit in limits if len(limit))
         gain, upper = own["return_per_unit"].iloc[0], own["upper"].sum()
         if upper == 0:
             reason = "its upper volume is zero"

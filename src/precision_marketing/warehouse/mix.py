@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
 
 LOGGED_ROWS = 500_000
+ALL = "all"
 EVALUATION_SCHEMA = (
-    "mix string, method string, estimate double, ci_low double, ci_high double, gain double, gain_low double, "
-    "gain_high double, impressions bigint, effective_impressions double, decision string, reason string"
+    "mix string, segment string, method string, estimate double, ci_low double, ci_high double, gain double, "
+    "gain_low double, gain_high double, impressions bigint, effective_impressions double, decision string, "
+    "reason string"
 )
 MIX_SCHEMA = (
     "segment string, channel string, share double, expected_rate double, ci_low double, ci_high double, "
@@ -53,8 +55,9 @@ def evaluations(logged: SparkDataFrame, mix: pd.DataFrame, proposed: pd.DataFram
     """What other mixes would have brought, from logged propensities, with ``EVALUATION_SCHEMA``.
 
     logged: `int_logged_choices`; at most ``LOGGED_ROWS`` are used, whole customers by hash. mix: `channel_mix`.
-    proposed: seeds/proposed_mix.csv. Judged are that table, equal shares, and each proposal; one that cannot be
-    judged, or is no mix, has the method 'none' and the reason. Without propensities all have.
+    proposed: seeds/proposed_mix.csv. Judged are that table, equal shares, and each proposal, per segment and for all
+    segments together that can be judged. What cannot be judged, or is no mix, has the method 'none' and the reason;
+    without propensities everything has.
     """
     names = [column.split()[0] for column in EVALUATION_SCHEMA.split(", ")]
     log = registry.sample(logged, "customer_id", LOGGED_ROWS, ["customer_id", "impression_id"])
@@ -69,22 +72,39 @@ def evaluations(logged: SparkDataFrame, mix: pd.DataFrame, proposed: pd.DataFram
         policies[str(name)] = own[["segment", "channel", "share"]]
     parts = [_as_logged(log)] if len(log) else []
     for name, policy in policies.items():
-        rows = _judged(log, policy.rename(columns={"segment": "context", "channel": "action", "share": "probability"}))
-        parts.append(rows.assign(mix=name, impressions=len(log)))
+        policy = policy.rename(columns={"segment": "context", "channel": "action", "share": "probability"})
+        parts += _by_segment(name, log, policy)
     return pd.concat(parts, ignore_index=True).reindex(columns=names) if parts else pd.DataFrame(columns=names)
+
+
+def _by_segment(name: str, log: pd.DataFrame, policy: pd.DataFrame) -> list[pd.DataFrame]:
+    """Estimates of one mix per segment that it names, and for all those together that can be judged."""
+    parts, refused = [], []
+    for segment in sorted(policy["context"].unique()):
+        own = log[log["context"] == segment]
+        rows = _judged(own, policy[policy["context"] == segment])
+        parts.append(rows.assign(mix=name, segment=segment, impressions=len(own)))
+        if (rows["method"] == "none").any():
+            refused.append(segment)
+    known = policy[~policy["context"].isin(refused)]
+    rest = log[log["context"].isin(known["context"])]
+    rows = _judged(rest, known) if len(known) else _judged(log.head(0), policy)
+    if len(known):
+        left_out = sorted({*refused, *(set(log["context"]) - set(policy["context"]))})
+        rows["reason"] += "; without " + ", ".join(left_out) if left_out else ""
+    elif len(log):
+        rows["reason"] = "no segment can be judged"
+    return [*parts, rows.assign(mix=name, segment=ALL, impressions=len(rest))]
 
 
 def _as_logged(log: pd.DataFrame) -> pd.DataFrame:
     mean = skewed_interval(log["reward"].to_numpy(), pd.factorize(log["customer_id"])[0])
-    return pd.DataFrame(
-        [
-            {
-                "mix": "as logged", "method": "logged", "estimate": log["reward"].mean(), "ci_low": mean.low,
-                "ci_high": mean.high, "impressions": len(log), "effective_impressions": float(len(log)),
-                "decision": "now", "reason": "what was clicked",
-            }
-        ]
-    )  # fmt: skip
+    row = {
+        "mix": "as logged", "segment": ALL, "method": "logged", "estimate": log["reward"].mean(), "ci_low": mean.low,
+        "ci_high": mean.high, "impressions": len(log), "effective_impressions": float(len(log)), "decision": "now",
+        "reason": "what was clicked",
+    }  # fmt: skip
+    return pd.DataFrame([row])
 
 
 def _judged(log: pd.DataFrame, policy: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ VALID = {
     """,
     "mix_evaluations": """
         mix: concat('mix ', id)
+        segment: 'all'
         method: 'doubly_robust'
         estimate: 0.05D
         ci_low: 0.04D

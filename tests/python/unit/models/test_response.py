@@ -49,11 +49,11 @@ def test_shapes_by_hand() -> None:
 
 @pytest.mark.parametrize("plant", [Plant(), Plant("hill")], ids=["exponential", "hill"])
 def test_planted_curves_lie_in_their_intervals(plant: Plant) -> None:
-    """A small part of benchmarks/decisions.py: of 6 simulations of 95% intervals, hardly ever do 3 miss."""
-    found = coverage(plant, 520, 0.8, 6)
+    """A small part of benchmarks/decisions.py: of 5 simulations of 95% intervals, hardly ever do 3 miss."""
+    found = coverage(plant, 520, 0.8, 5)
     assert found["identified"] == 1
     assert set(found["covered"]) == set(plant.truth(1_000))
-    assert min(found["covered"].values()) >= 4 / 6
+    assert min(found["covered"].values()) >= 3 / 5
 
 
 def test_more_weeks_say_more() -> None:
@@ -64,8 +64,8 @@ def test_more_weeks_say_more() -> None:
 
 
 def test_two_years_without_enough_variation_cannot_tell() -> None:
-    steady = [fit_response(simulate_weeks(Plant(), 104, 0.1, seed))["a"] for seed in range(5)]
-    straight = [fit_response(simulate_weeks(Plant("line", 3.0), 104, 0.6, seed))["a"] for seed in range(5)]
+    steady = [fit_response(simulate_weeks(Plant(), 104, 0.1, seed))["a"] for seed in range(4)]
+    straight = [fit_response(simulate_weeks(Plant("line", 3.0), 104, 0.6, seed))["a"] for seed in range(4)]
     for curves in (steady, straight):
         doubtful = [curve for curve in curves if curve.verdict == UNDECIDED]
         assert len(doubtful) >= 3
@@ -77,7 +77,7 @@ def test_two_years_without_enough_variation_cannot_tell() -> None:
 
 
 def test_plans_by_curves_come_near_the_best() -> None:
-    earned = np.array([decide_by_curves(156, seed) for seed in range(2)])
+    earned = np.array([decide_by_curves(156, seed) for seed in range(1)])
     assert (earned[:, 0] > 0.97 * best_split()).all()
     assert (earned[:, 0] > earned[:, 1]).all(), "better than by mean revenue per unit of money"
 

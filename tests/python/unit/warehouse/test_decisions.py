@@ -115,7 +115,7 @@ def test_a_channel_not_used_in_a_segment_is_tried_there() -> None:
 
 @pytest.fixture
 def logged() -> pd.DataFrame:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(4)
     rows = pd.DataFrame({"customer_id": rng.integers(0, 2_000, 12_000).astype(str)})
     rows["impression_id"] = np.arange(len(rows)).astype(str)
     rows["segment"], rows["propensity"] = rng.choice(["a", "b"], len(rows)), 1 / 3
@@ -135,22 +135,34 @@ def test_a_mix_is_judged_before_it_is_tried(logged: pd.DataFrame) -> None:
         [("all sms", s, "sms", 1.0) for s in "ab"] + [("half a mix", "a", "sms", 1.0), ("no sum", "a", "sms", 0.7)],
         columns=["proposal", "segment", "channel", "share"],
     )
-    found = mix.evaluations(Frame(logged), MIX, proposed).set_index(["mix", "method"])
-    ours, best = found.loc[("channel_mix", "doubly_robust")], found.loc[("all sms", "doubly_robust")]
-    assert ours["ci_low"] < 0.9 * 0.08 + 0.1 * 0.04 < ours["ci_high"] and ours["decision"] == "better"
+    found = mix.evaluations(Frame(logged), MIX, proposed).set_index(["mix", "segment", "method"]).sort_index()
+    for segment in ("a", "b", "all"):
+        ours = found.loc[("channel_mix", segment, "doubly_robust")]
+        assert ours["ci_low"] < 0.9 * 0.08 + 0.1 * 0.04 < ours["ci_high"] and ours["decision"] == "better"
+    best = found.loc[("all sms", "all", "doubly_robust")]
     assert best["ci_low"] < 0.08 < best["ci_high"]
-    assert found.loc[("as logged", "logged"), "estimate"] == pytest.approx(logged["is_clicked"].mean())
-    assert "lacks contexts of the log: b" in found.loc[("half a mix", "none"), "reason"]
-    assert "adds up to 0.7" in found.loc[("no sum", "none"), "reason"]
+    assert found.loc[("as logged", "all", "logged"), "estimate"] == pytest.approx(logged["is_clicked"].mean())
+    assert found.loc[("half a mix", "all", "ips"), "reason"].endswith("without b")
+    assert "adds up to 0.7" in found.loc[("no sum", "a", "none"), "reason"]
+    assert found.loc[("no sum", "all", "none"), "reason"] == "no segment can be judged"
+
+
+NO_PROPOSAL = pd.DataFrame(columns=["proposal", "segment", "channel", "share"])
+
+
+def test_a_segment_that_never_saw_a_channel_is_left_out_and_named(logged: pd.DataFrame) -> None:
+    kept = logged[(logged["segment"] == "a") | (logged["channel"] != "sms")]
+    found = mix.evaluations(Frame(kept), MIX, NO_PROPOSAL).set_index(["mix", "segment", "method"]).sort_index()
+    assert "sms" in found.loc[("channel_mix", "b", "none"), "reason"]
+    whole = found.loc[("channel_mix", "all", "snips")]
+    assert whole["reason"].endswith("without b") and whole["impressions"] == (kept["segment"] == "a").sum()
 
 
 def test_without_propensities_nothing_is_made_up(logged: pd.DataFrame) -> None:
-    found = mix.evaluations(
-        Frame(logged.head(0)), MIX, pd.DataFrame(columns=["proposal", "segment", "channel", "share"])
-    )
-    assert set(found["method"]) == {"none"} and found["estimate"].isna().all()
+    found = mix.evaluations(Frame(logged.head(0)), MIX, NO_PROPOSAL)
+    assert set(found["method"]) == {"none"} and found["estimate"].isna().all() and len(found) == 6
     assert found["reason"].str.startswith("no propensities").all()
-    assert mix.evaluations(Frame(logged.head(0)), MIX.head(0), found.reindex(columns=["proposal"])).empty
+    assert mix.evaluations(Frame(logged.head(0)), MIX.head(0), NO_PROPOSAL).empty
 
 
 # Prices ----------------------------------------------------------------------------------------------------
