@@ -67,6 +67,7 @@ measured as (
 select
     windows.decision_id,
     windows.kind,
+    windows.customer_id,
     windows.campaign_id,
     windows.choice,
     windows.propensity,

@@ -19,8 +19,8 @@ TRAINING_ROWS = 20_000  # contracts; the fit takes a second per thousand
 BUCKET_ROWS = 20_000  # contracts that an executor scores at once
 NAMES = {"started_on": "started_at", "due_on": "due_at", "settled_on": "settled_at"}
 SCORE_SCHEMA = (
-    "contract_id string, days_to_due int, overdue_probability_30d double, overdue_probability double, "
-    "probability_low double, probability_high double, expected_days_late double, risk_band string, method string, "
+    "contract_id string, customer_id string, days_to_due int, overdue_probability_30d double, "
+    "overdue_probability double, probability_low double, probability_high double, expected_days_late double, risk_band string, method string, "
     "reason string"
 )
 

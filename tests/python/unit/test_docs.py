@@ -93,6 +93,25 @@ def too_long_for_hive(manifest: dict) -> list[str]:
     ]
 
 
+# Keys of rows that are about one customer.
+OF_A_CUSTOMER = {
+    "contract_id", "decision_id", "event_id", "impression_id", "order_item_id", "session_id", "ticket_id",
+}  # fmt: skip
+
+
+def test_rows_of_a_customer_say_whose_they_are(manifest: dict) -> None:
+    """Erasure finds rows by customer or order: a table without either would keep an erased customer's."""
+    without = [
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["config"]["materialized"] in ("table", "versioned", "incremental", "session_table")
+        and OF_A_CUSTOMER & set(node["columns"])
+        and not {"customer_id", "order_id"} & set(node["columns"])
+    ]
+    assert without == []
+
+
 def test_descriptions_of_columns_fit_a_hive_metastore(manifest: dict) -> None:
     assert too_long_for_hive(manifest) == []
     changed = json.loads(json.dumps(manifest))
