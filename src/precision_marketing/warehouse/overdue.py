@@ -20,8 +20,8 @@ BUCKET_ROWS = 20_000  # contracts that an executor scores at once
 NAMES = {"started_on": "started_at", "due_on": "due_at", "settled_on": "settled_at"}
 SCORE_SCHEMA = (
     "contract_id string, customer_id string, days_to_due int, overdue_probability_30d double, "
-    "overdue_probability double, probability_low double, probability_high double, expected_days_late double, risk_band string, method string, "
-    "reason string"
+    "overdue_probability double, probability_low double, probability_high double, expected_days_late double, "
+    "risk_band string, method string, reason string"
 )
 
 
