@@ -80,6 +80,7 @@ VALID = {
     """,
     "decision_outcomes": """
         decision_id: concat('d', id)
+        customer_id: concat('c', id)
         campaign_id: 'k1'
         choice: 'coupon'
         outcome: 'orders'
@@ -133,4 +134,7 @@ BROKEN = {
 
 OTHERWISE = {
     ("off_peak_offers", "expect_column_values_to_be_between", "weekday"): {"weekday": "7"},
+    ("offer_limits", "expect_column_values_to_be_between", "gap"): {"gap": "-1D"},
+    ("decision_log", "expect_column_values_to_not_be_null", "propensity"): {"propensity": "cast(null as double)"},
+    ("decision_effects", "expect_column_values_to_not_be_null", "verdict"): {"verdict": "cast(null as string)"},
 }

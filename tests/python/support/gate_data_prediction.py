@@ -153,6 +153,7 @@ BROKEN = {
 }
 
 OTHERWISE = {
+    ("overdue_risk", "expect_column_values_to_be_between", "overdue_probability"): {"overdue_probability": "2D"},
     ("gender_predictions", "expect_column_values_to_be_between", "female_probability"): {"female_probability": "2D"},
     ("gender_predictions", "expect_column_values_to_be_in_set", "predicted_gender"): {
         "predicted_gender": "'no such value'",
