@@ -14,6 +14,7 @@ from precision_marketing.models.survival import MIN_EVENTS, ChurnModel, curves
 from precision_marketing.models.timing import best_contact_days, best_hour_and_channel, curve_of, fit_answers
 from precision_marketing.models.training import Candidate, Training
 from precision_marketing.warehouse import registry
+from precision_marketing.warehouse.frames import typed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
@@ -171,12 +172,11 @@ def contact_answers(answers: SparkDataFrame) -> SparkDataFrame:
     """
     sample = registry.sample(answers, "customer_id", ANSWER_SAMPLE, ["customer_id", "channel", "hour"])
     learned = fit_answers(sample[sample["hour"].notna()].astype({"hour": int}))
-    columns = [column.split()[0] for column in ANSWER_SCHEMA.split(", ")]
 
     def score_bucket(frame: pd.DataFrame) -> pd.DataFrame:
         counts = frame[frame["hour"].notna()].astype({"hour": int})
         consent = frame[["customer_id", "channel"]].drop_duplicates()
-        return best_hour_and_channel(counts, consent, learned)[columns]
+        return typed(best_hour_and_channel(counts, consent, learned), ANSWER_SCHEMA)
 
     buckets = answers.count() // BUCKET_ROWS + 1
     bucketed = answers.selectExpr("*", f"pmod(xxhash64(customer_id), {buckets}) as bucket")

@@ -24,3 +24,18 @@ def to_spark(session: SparkSession, frame: pd.DataFrame, schema: str) -> SparkDa
 
     rows = [tuple(plain(value) for value in row) for row in frame.itertuples(index=False, name=None)]
     return session.createDataFrame(rows, schema)
+
+
+def typed(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """The columns of a DDL schema, as an executor hands them to Spark: texts and whole numbers that are missing are None.
+
+    A column of nothing but NaN, or of pandas' own nullable numbers, is neither text nor number to Arrow.
+    """
+    columns = {}
+    for column in schema.split(", "):
+        name, kind = column.split(" ", 1)
+        values = frame[name]
+        if kind in ("string", "int", "bigint"):
+            values = values.astype(object).where(values.notna(), None)
+        columns[name] = values
+    return pd.DataFrame(columns, index=frame.index)

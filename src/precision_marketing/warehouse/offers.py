@@ -30,6 +30,7 @@ from precision_marketing.models.offers import (
 )
 from precision_marketing.models.uplift import UpliftModel
 from precision_marketing.warehouse import registry
+from precision_marketing.warehouse.frames import typed
 from precision_marketing.warehouse.uplift import FEATURES
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ OFFER_SCHEMA = (
     "without_offer double, with_offer double, expected_profit double, profit_low double, profit_high double, "
     "cost double, reduced_profit double, basis string, reason string"
 )
-COLUMNS = [column.split()[0] for column in OFFER_SCHEMA.split(", ")]
 
 
 class Setting:
@@ -190,6 +190,6 @@ def choose_offers(
         measured = rows["experiment_id"].isin(list(setting.models))
         basis = ("measured by " + rows["experiment_id"].astype(str)).where(measured, "assumed")
         rows["basis"] = basis.where(rows["campaign_id"].notna(), None)
-        return rows[COLUMNS]
+        return typed(rows, OFFER_SCHEMA)
 
     return registry.score(customers, OFFER_SCHEMA, decide_chunk)

@@ -11,6 +11,7 @@ from precision_marketing.models import drift
 from precision_marketing.models.overdue import OverdueModel
 from precision_marketing.models.training import Candidate, Training
 from precision_marketing.warehouse import registry
+from precision_marketing.warehouse.frames import typed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
@@ -46,11 +47,10 @@ def train(contracts: SparkDataFrame) -> Training | None:
 
 def score(contracts: SparkDataFrame, state: dict | None) -> SparkDataFrame:
     """Open contracts of `int_contracts` with ``SCORE_SCHEMA``, those of a customer together; none without a model."""
-    columns = [column.split()[0] for column in SCORE_SCHEMA.split(", ")]
 
     def score_bucket(frame: pd.DataFrame) -> pd.DataFrame:
         found = OverdueModel.from_dict(state or {}).predict(frame.rename(columns=NAMES), frame["as_of_date"].iloc[0])
-        return found[columns]
+        return typed(found, SCORE_SCHEMA)
 
     if state is None:
         contracts = contracts.where("false")
