@@ -27,7 +27,7 @@ def to_spark(session: SparkSession, frame: pd.DataFrame, schema: str) -> SparkDa
 
 
 def typed(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
-    """The columns of a DDL schema, as an executor hands them to Spark: texts and whole numbers that are missing are None.
+    """The columns of a DDL schema, as an executor hands them to Spark: missing texts and whole numbers are None.
 
     A column of nothing but NaN, or of pandas' own nullable numbers, is neither text nor number to Arrow.
     """
