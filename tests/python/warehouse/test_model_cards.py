@@ -24,4 +24,4 @@ def test_every_model_of_the_demo_has_a_card(demo, served: harness.Server, tmp_pa
     headings = [line for line in (tmp_path / "cards.md").read_text().splitlines() if line.startswith(("## ", "- **"))]
     stored = (harness.ROOT / "docs" / "model_cards.md").read_text().splitlines()
     assert headings == [line for line in stored if line.startswith(("## ", "- **"))]
-    assert sum(line.startswith("## ") for line in headings) == 7
+    assert sum(line.startswith("## ") for line in headings) == 9
