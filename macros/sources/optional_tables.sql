@@ -4,7 +4,8 @@
 -#}
 {% macro raw_table_or_empty(source_name, table_name) -%}
     {%- set relation = source(source_name, table_name) -%}
-    {%- if not execute or flags.WHICH not in ['run', 'build', 'test', 'show'] or relation.is_cte or not is_optional(contract_of(source_name, table_name)) or load_relation(relation) is not none -%}
+    {%- if not execute or relation.is_cte or not is_optional(contract_of(source_name, table_name))
+        or flags.WHICH not in ['run', 'build', 'test', 'show'] or load_relation(relation) is not none -%}
         {{ return(relation) }}
     {%- endif -%}
     (select {% for column in contract_of(source_name, table_name).columns -%}
