@@ -1,5 +1,5 @@
-from precision_marketing.warehouse import churn
+from precision_marketing.warehouse import contacts
 
 
 def model(dbt, session):
-    return churn.contact_answers(dbt.ref("int_contact_answers"))
+    return contacts.answers(dbt.ref("int_contact_answers"))

@@ -41,7 +41,7 @@ from precision_marketing.models.budget_program import (
     program_of,
     solve,
 )
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import numbers, require_columns
 
 REQUIRED = ("channel", "unit_cost", "return_per_unit")
 PER_CHANNEL = ("lower", "minimum_contribution", "minimum_share", "maximum_share")
@@ -192,31 +192,31 @@ def _checked_pieces(channels: pd.DataFrame, periods: int = 1, needs_intervals: b
         if unusable.any():
             raise ValueError(f"{column} {why}: {', '.join(dict.fromkeys(names[unusable]))}")
 
-    numbers = {}
+    read = {}
     for column in [*REQUIRED[1:], "upper", *PER_CHANNEL, "return_low", "return_high", "piece", "period"]:
-        numbers[column] = np.full(len(channels), np.nan)
+        read[column] = np.full(len(channels), np.nan)
         if column not in channels:
             continue
-        values = pd.to_numeric(channels[column], errors="coerce").to_numpy(float, na_value=np.nan)
+        values = numbers(channels[column])
         refuse(column, np.isnan(values) & channels[column].notna().to_numpy(), "is not a number")
         refuse(column, np.isneginf(values) if column == "upper" else np.isinf(values), "is infinite")
         refuse(column, np.isnan(values) & (column in needed), "is missing")
         refuse(column, (values < 0) & (not column.startswith("return")), "is negative")
         refuse(column, (values > 1) & column.endswith("share"), "is more than 1")
-        numbers[column] = values
-    refuse("return_low", numbers["return_low"] > numbers["return_per_unit"], "exceeds return_per_unit")
-    refuse("return_high", numbers["return_high"] < numbers["return_per_unit"], "is below return_per_unit")
-    refuse("minimum_share", numbers["minimum_share"] > numbers["maximum_share"], "exceeds maximum_share")
-    is_free = (numbers["minimum_share"] > 0) & (numbers["unit_cost"] == 0)
+        read[column] = values
+    refuse("return_low", read["return_low"] > read["return_per_unit"], "exceeds return_per_unit")
+    refuse("return_high", read["return_high"] < read["return_per_unit"], "is below return_per_unit")
+    refuse("minimum_share", read["minimum_share"] > read["maximum_share"], "exceeds maximum_share")
+    is_free = (read["minimum_share"] > 0) & (read["unit_cost"] == 0)
     refuse("minimum_share", is_free, "is asked of a channel that costs nothing")
-    period, piece = numbers.pop("period"), np.nan_to_num(numbers["piece"], nan=1.0)
+    period, piece = read.pop("period"), np.nan_to_num(read["piece"], nan=1.0)
     refuse("period", ~(np.isnan(period) | np.isin(period, range(1, periods + 1))), f"is none of 1 to {periods}")
 
     order = pd.factorize(names)[0]  # as given, so that a plan reads like its input
     places = [np.flatnonzero(np.isnan(period) | (period == t)) for t in range(1, periods + 1)]
     places = [where[np.lexsort((piece[where], order[where]))] for where in places]
     rows, at = np.concatenate(places), np.repeat(range(1, periods + 1), [len(where) for where in places])
-    pieces = pd.DataFrame({"channel": names, **numbers, "piece": piece}).iloc[rows].reset_index(drop=True)
+    pieces = pd.DataFrame({"channel": names, **read, "piece": piece}).iloc[rows].reset_index(drop=True)
     pieces, names = pieces.assign(period=at, upper=pieces["upper"].fillna(np.inf)), names[rows]
     key, alike = ["period", "channel"], ["unit_cost", *PER_CHANNEL]
     refuse("piece", pieces.duplicated([*key, "piece"]).to_numpy(), "or channel comes twice")

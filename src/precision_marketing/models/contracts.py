@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import numbers, require_columns
 
 COLUMNS = ("contract_id", "customer_id", "product", "started_at", "due_at", "settled_at", "amount")
 COVARIATES = ("product", "log_amount", "log_term_days", "late_log_odds", "open_contracts")
@@ -43,7 +43,7 @@ def checked_contracts(contracts: pd.DataFrame) -> pd.DataFrame:
             raise ValueError(f"contract_id {what} in {int(wrong.sum())} rows")
     rows = contracts[["contract_id", "customer_id", "product"]].reset_index(drop=True)
     rows["product"] = rows["product"].astype(object).where(rows["product"].notna(), MISSING).astype(str)
-    rows["amount"] = pd.to_numeric(contracts["amount"], errors="coerce").to_numpy(float, na_value=np.nan)
+    rows["amount"] = numbers(contracts["amount"])
     for name, column in {"start": "started_at", "due": "due_at", "settled": "settled_at"}.items():
         rows[name] = _days(contracts[column])
     problems = {

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import numbers, require_columns
 
 BINS = 10
 MAX_CATEGORIES = 50
@@ -72,11 +72,6 @@ def _is_numeric(column: pd.Series) -> bool:
     return pd.api.types.infer_dtype(column, skipna=True) in kinds
 
 
-def _numbers(column: pd.Series) -> np.ndarray:
-    """The values as floats; what is no number is missing."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-
-
 def _edges(values: np.ndarray, bins: int) -> list[float]:
     """The quantiles between ``bins`` bins of the finite values, and both sides of values that make several."""
     finite = np.sort(values[np.isfinite(values)])
@@ -90,9 +85,9 @@ def _edges(values: np.ndarray, bins: int) -> list[float]:
     return np.unique(np.concatenate([inner, frequent, np.nextafter(frequent, -np.inf)])).tolist()
 
 
-def _count_numbers(column: pd.Series, edges: Sequence[float]) -> list[int]:
+def _countnumbers(column: pd.Series, edges: Sequence[float]) -> list[int]:
     """Counts in the bins (-inf, e1], (e1, e2], ..., (ek, inf) and, last, of missing values."""
-    values = _numbers(column)
+    values = numbers(column)
     known = values[~np.isnan(values)]
     counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
     return [*counts.tolist(), len(values) - len(known)]
@@ -122,8 +117,8 @@ def profile(frame: pd.DataFrame, bins: int = BINS) -> dict[str, Any]:
     for name in frame.columns:
         column = frame[name]
         if _is_numeric(column):
-            edges = _edges(_numbers(column), bins)
-            features[str(name)] = {"edges": edges, "counts": _count_numbers(column, edges)}
+            edges = _edges(numbers(column), bins)
+            features[str(name)] = {"edges": edges, "counts": _countnumbers(column, edges)}
         else:
             counts = column.dropna().astype(str).value_counts()
             # By name among equals, so that the order of rows does not matter.
@@ -148,7 +143,7 @@ def drift_table(reference_profile: Mapping[str, Any], current_frame: pd.DataFram
     rows = []
     for name, reference in features.items():
         if "edges" in reference:
-            counts = _count_numbers(current[name], reference["edges"])
+            counts = _countnumbers(current[name], reference["edges"])
         else:
             counts = _count_categories(current[name], reference["categories"])
         value = psi(reference["counts"], counts)

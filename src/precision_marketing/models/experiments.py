@@ -43,7 +43,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import column_names, require_columns
 
 ALPHA = 0.05
 TIGHTEST_AT = 500
@@ -292,7 +292,7 @@ def evaluate(
     for experiment, rows in moments.groupby("experiment_id", sort=True):
         own = None if design is None else design[design["experiment_id"] == experiment]
         parts.append(_judge(rows, alpha, rho, control, own, families, signs, all_pairs))
-    names = [column.split()[0] for column in RESULT_SCHEMA.split(", ")]
+    names = column_names(RESULT_SCHEMA)
     results = pd.concat(parts) if parts else pd.DataFrame(columns=names)
     return results[names].sort_values(KEY, ignore_index=True)
 

@@ -1,4 +1,4 @@
-"""Checks of what a caller hands over, with errors that name the column."""
+"""What a caller hands over, as numbers and names: checks with errors that name the column."""
 
 from __future__ import annotations
 
@@ -28,9 +28,20 @@ def days_of(frame: pd.DataFrame, column: str, default: np.ndarray | None = None)
     """A column of days, finite and not negative; missing values take the default where there is one."""
     if default is not None and column not in frame.columns:
         return default
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float, na_value=np.nan)
+    values = numbers(frame[column])
     values = values if default is None else np.where(frame[column].isna(), default, values)
     unusable = ~(np.isfinite(values) & (values >= 0))
     if unusable.any():
         raise ValueError(f"{column} is missing, infinite or negative in {int(unusable.sum())} rows")
     return values
+
+
+def numbers(column: pd.Series) -> np.ndarray:
+    """A column as floats, (n,); NaN for what is missing or no number."""
+    values: np.ndarray = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    return values
+
+
+def column_names(schema: str) -> list[str]:
+    """The names in a DDL schema whose columns are parted by ', ' (the fields of a struct by ',' alone)."""
+    return [column.split(" ", 1)[0] for column in schema.split(", ")]

@@ -38,7 +38,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import numbers, require_columns
 
 JITTER = 1e-4
 BINS = 64  # of the reduced profit, two per power of 2, and of the hash
@@ -110,7 +110,7 @@ def read_offers(
             raise ValueError(f"a budget is given for campaign {name}, which has no offer")
         found.append((f"budget of {name}", float(amount), campaigns == str(name), True))
     if "stock" in offers.columns:
-        stock = pd.to_numeric(offers["stock"], errors="coerce").to_numpy(float, na_value=np.nan)
+        stock = numbers(offers["stock"])
         if (np.isnan(stock) & offers["stock"].notna().to_numpy()).any():
             raise ValueError("stock holds values that are no numbers")
         found += [

@@ -40,7 +40,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.linalg import lapack
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import column_names, require_columns
 
 STRENGTHS = {"none": 0, "click": 1, "purchase": 2}
 PURCHASE = STRENGTHS["purchase"]
@@ -53,8 +53,8 @@ METHODS = ("resume", "collaborative", "content", "popular")
 HISTORY_COLUMNS = ("customer_id", "product_id", "strength")
 RECOMMENDATION_SCHEMA = "customer_id string, rank int, product_id string, score double, method string"
 SIMILARITY_SCHEMA = "product_id string, neighbour_id string, similarity double, rank int"
-RECOMMENDATION_COLUMNS = [column.split()[0] for column in RECOMMENDATION_SCHEMA.split(", ")]
-SIMILARITY_COLUMNS = [column.split()[0] for column in SIMILARITY_SCHEMA.split(", ")]
+RECOMMENDATION_COLUMNS = column_names(RECOMMENDATION_SCHEMA)
+SIMILARITY_COLUMNS = column_names(SIMILARITY_SCHEMA)
 
 
 def checked_history(history: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,7 @@ import pandas as pd
 from scipy import signal, stats
 from scipy.optimize import least_squares
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import numbers, require_columns
 
 ALPHA = 0.05
 LEAST_WEEKS = 26  # with fewer no curve is tried
@@ -133,7 +133,7 @@ def fit_response(weeks: pd.DataFrame, seed: int = 0) -> dict[str, Curve]:
         raise ValueError("week or channel is missing in some rows")
     frame = pd.DataFrame({"channel": weeks["channel"].astype(str), "week": _week_numbers(weeks["week"])})
     for column in ("spend", "revenue"):
-        frame[column] = pd.to_numeric(weeks[column], errors="coerce").to_numpy(float, na_value=np.nan)
+        frame[column] = numbers(weeks[column])
     if (~np.isfinite(frame["spend"]) | (frame["spend"] < 0)).any():
         raise ValueError("spend is missing, infinite, negative or not a number in some rows")
     if (np.isinf(frame["revenue"]) | (frame["revenue"].isna() & weeks["revenue"].notna().to_numpy())).any():
@@ -253,13 +253,13 @@ def _bends(x: np.ndarray, y: np.ndarray, pieces: int) -> np.ndarray:
 
 def _week_numbers(week: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(week):
-        numbers = week.to_numpy(float)
+        since = week.to_numpy(float)
     else:
         days = (pd.to_datetime(week) - pd.to_datetime(week).min()).dt.days
-        numbers = days.to_numpy(float) / 7
-    if (numbers % 1 != 0).any():
+        since = days.to_numpy(float) / 7
+    if (since % 1 != 0).any():
         raise ValueError("week is not a whole number of weeks after the first in some rows")
-    return numbers.astype(int)
+    return since.astype(int)
 
 
 def _curve(channel: str, own: pd.DataFrame, seed: int) -> Curve:

@@ -32,7 +32,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.inputs import column_names, require_columns
 
 if TYPE_CHECKING:
     pass
@@ -406,5 +406,5 @@ def validate_segments(moments: pd.DataFrame) -> pd.DataFrame:
         result = one_way_anova(groups["customers"], groups["mean"], groups["variance"])
         rows.append({"metric": metric, "segments": len(groups), "customers": int(groups["customers"].sum())})
         rows[-1].update(result._asdict())
-    columns = [field.split()[0] for field in VALIDATION_SCHEMA.split(", ")]
+    columns = column_names(VALIDATION_SCHEMA)
     return pd.DataFrame(rows, columns=columns)

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from precision_marketing.models.budget import ConflictError, UnboundedError, allocate
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.response import IDENTIFIED, Curve, concave_pieces, fit_response
 
 ALLOCATION_SCHEMA = (
@@ -15,7 +16,7 @@ ALLOCATION_SCHEMA = (
     "return_high double, return_per_unit double, stays_from double, stays_to double, reduced_cost double, "
     "shadow_price double, status string, reason string, verdict string, basis string"
 )
-COLUMNS = [column.split()[0] for column in ALLOCATION_SCHEMA.split(", ")]
+COLUMNS = column_names(ALLOCATION_SCHEMA)
 LEAST_WEEKS = 8  # of a channel; a ratio of fewer weeks has no interval worth the name
 PIECES = 5
 

@@ -1,20 +1,19 @@
-"""Churn in the warehouse: what the dbt Python models in models/ml/churn call. The models are in `models.survival`."""
+"""Churn in the warehouse: what `ml_churn_model` and `ml_churn_curves` call. The models are in `models.survival`. What
+scores is in `churn_scores`: a change there trains nothing anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from precision_marketing.models import drift
 from precision_marketing.models.churn import ChurnRule, churn_table
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.survival import MIN_EVENTS, ChurnModel, curves
-from precision_marketing.models.timing import best_contact_days, best_hour_and_channel, curve_of, fit_answers
 from precision_marketing.models.training import Candidate, Training
 from precision_marketing.warehouse import registry
-from precision_marketing.warehouse.frames import typed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 TRAINING_ROWS = 100_000
 # As of the entry of a customer, so that none is an effect of leaving.
 COVARIATES = ("membership_level", "is_dissatisfied", "tenure_years_at_entry", "gender")
-SCORE_SCHEMA = (
-    "customer_id string, survival_30d double, survival_60d double, survival_90d double, "
-    "expected_remaining_days double, hazard_ratio double, risk_band string, best_contact_date date, "
-    "contact_basis string, contact_reason string, contact_gain double, contact_gain_low double, "
-    "contact_gain_high double, contact_good_from date, contact_good_until date, "
-    f"reasons {registry.REASON_SCHEMA}"
-)
 CURVE_SCHEMA = (
     "segment_type string, segment string, day bigint, survival double, ci_low double, ci_high double, at_risk bigint"
 )
@@ -80,72 +72,11 @@ def train(purchases: SparkDataFrame, churn_rule: ChurnRule) -> Training | None:
     )  # fmt: skip
 
 
-CONTACT_COLUMNS = {
-    "best_contact_date": "best_contact_date", "contact_basis": "basis", "contact_reason": "reason",
-    "contact_gain": "expected_gain", "contact_gain_low": "gain_low", "contact_gain_high": "gain_high",
-    "contact_good_from": "good_from", "contact_good_until": "good_until",
-}  # fmt: skip
-
-
-def _losses(by_day: list[int]) -> Callable[[pd.DataFrame, np.ndarray], np.ndarray]:
-    """How many losses the curve was learned from, by day since the entry (`models.timing.losses_behind`)."""
-    counts = np.asarray(by_day, float)
-
-    def losses(frame: pd.DataFrame, days: np.ndarray) -> np.ndarray:
-        at = (frame["duration_days"].to_numpy(float)[:, None] + days).astype(int)
-        return counts[np.minimum(at, len(counts) - 1)]
-
-    return losses
-
-
-class Scorer:
-    """The risk of customers, given as rows of `int_customer_purchases`."""
-
-    def __init__(self, state: dict[str, Any], days_before: int) -> None:
-        self.state, self.days_before = state, days_before
-
-    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Returns the columns of ``SCORE_SCHEMA``."""
-        model = ChurnModel.from_dict(self.state)
-        frame = lives(frame, ChurnRule(**self.state["rule"]))
-        scored = model.predict(frame)
-        contact = best_contact_days(
-            frame, curve_of(model), frame["as_of_date"].iloc[0], losses=_losses(self.state["losses_by_day"]),
-            days_before=self.days_before,
-        )  # fmt: skip
-        for name, column in CONTACT_COLUMNS.items():
-            values = contact[column]
-            is_day = pd.api.types.is_datetime64_any_dtype(values)
-            scored[name] = [None if pd.isna(day) else day.date() for day in values] if is_day else values.to_numpy()
-        scored["reasons"] = _reasons(model, frame)
-        return scored
-
-
-def _reasons(model: ChurnModel, frame: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """Why the risk of loss is as it is: the covariates that move the log hazard farthest, in words."""
-    found = model.explain(frame)
-    return [
-        [
-            {"feature": name, "contribution": float(amount), "reason": f"{name.replace('_', ' ')} is {row[name]}"}
-            for place in (1, 2, 3)
-            if (name := why[f"covariate_{place}"]) in row.index and (amount := why[f"contribution_{place}"]) != 0
-        ]
-        for (_, why), (_, row) in zip(found.iterrows(), frame.iterrows(), strict=True)
-    ]
-
-
-def score(purchases: SparkDataFrame, state: dict[str, Any] | None, days_before: int) -> SparkDataFrame:
-    """Customers of `int_customer_purchases` with ``SCORE_SCHEMA``; none without a model."""
-    if state is None:
-        return registry.score(purchases.where("false"), SCORE_SCHEMA, pd.DataFrame)
-    return registry.score(purchases, SCORE_SCHEMA, Scorer(state, days_before))
-
-
 def survival_curves(purchases: SparkDataFrame, segments: SparkDataFrame, churn_rule: ChurnRule) -> pd.DataFrame:
     """Kaplan-Meier curves (``CURVE_SCHEMA``) by customer segment and by membership level."""
     joined = purchases.join(segments.select("customer_id", "segment_name"), "customer_id", "left")
     frame = registry.sample(joined, "customer_id", TRAINING_ROWS, ["customer_id"])
-    names = [column.split()[0] for column in CURVE_SCHEMA.split(", ")]
+    names = column_names(CURVE_SCHEMA)
     if frame.empty:
         return pd.DataFrame({name: [] for name in names})
     frame = lives(frame, churn_rule)
@@ -154,30 +85,3 @@ def survival_curves(purchases: SparkDataFrame, segments: SparkDataFrame, churn_r
         table = curves(frame, column)
         parts.append(table.assign(segment_type=kind))
     return pd.concat(parts, ignore_index=True)[names].astype({"day": int, "at_risk": int})
-
-
-ANSWER_SCHEMA = (
-    "customer_id string, channel string, hour int, expected_rate double, rate_low double, rate_high double, "
-    "basis string, reason string"
-)
-ANSWER_SAMPLE = 200_000
-BUCKET_ROWS = 50_000
-
-
-def contact_answers(answers: SparkDataFrame) -> SparkDataFrame:
-    """The channel and hour in which each customer is likeliest to answer, with ``ANSWER_SCHEMA``.
-
-    answers: `int_contact_answers`, whose rows without an hour say which channels a customer allows. What all customers
-    answer is learned from at most ``ANSWER_SAMPLE`` rows; a customer's rows are scored together.
-    """
-    sample = registry.sample(answers, "customer_id", ANSWER_SAMPLE, ["customer_id", "channel", "hour"])
-    learned = fit_answers(sample[sample["hour"].notna()].astype({"hour": int}))
-
-    def score_bucket(frame: pd.DataFrame) -> pd.DataFrame:
-        counts = frame[frame["hour"].notna()].astype({"hour": int})
-        consent = frame[["customer_id", "channel"]].drop_duplicates()
-        return typed(best_hour_and_channel(counts, consent, learned), ANSWER_SCHEMA)
-
-    buckets = answers.count() // BUCKET_ROWS + 1
-    bucketed = answers.selectExpr("*", f"pmod(xxhash64(customer_id), {buckets}) as bucket")
-    return bucketed.groupBy("bucket").applyInPandas(score_bucket, ANSWER_SCHEMA)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from precision_marketing.models import forecasting
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.training import Candidate, Metric, Training, is_surely_ahead
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _metrics(errors: pd.DataFrame, pooled: dict[str, str], segment: str) -> list
 
 def forecast(demand: SparkDataFrame, state: dict[str, Any] | None, sales_days: Sequence[str]) -> pd.DataFrame:
     """Forecasts of the days after the newest one (columns of ``SCHEMA``); none without a trained model."""
-    names = [column.split()[0] for column in SCHEMA.split(", ")]
+    names = column_names(SCHEMA)
     frame = series(demand)
     if state is None or frame.empty:
         return pd.DataFrame({name: [] for name in names})

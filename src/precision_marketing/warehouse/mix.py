@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from precision_marketing.models.bandits import MIX_COLUMNS, channel_mix
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.off_policy import evaluate_policy, skewed_interval
 from precision_marketing.warehouse import registry
 
@@ -59,7 +60,7 @@ def evaluations(logged: SparkDataFrame, mix: pd.DataFrame, proposed: pd.DataFram
     segments together that can be judged. What cannot be judged, or is no mix, has the method 'none' and the reason;
     without propensities everything has.
     """
-    names = [column.split()[0] for column in EVALUATION_SCHEMA.split(", ")]
+    names = column_names(EVALUATION_SCHEMA)
     log = registry.sample(logged, "customer_id", LOGGED_ROWS, ["customer_id", "impression_id"])
     log = log.rename(columns={"segment": "context", "channel": "action"})
     log["reward"] = log["is_clicked"].astype(float)

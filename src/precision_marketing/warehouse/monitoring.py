@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from precision_marketing.models import drift
+from precision_marketing.models.inputs import column_names
 from precision_marketing.warehouse import lifetime_value, registry
 from precision_marketing.warehouse.frames import to_spark
 
@@ -33,7 +34,7 @@ def model_drift(
 
     runs: by model, its training model's rows; frames: by model, the rows that are scored now.
     """
-    names = [column.split()[0] for column in SCHEMA.split(", ")]
+    names = column_names(SCHEMA)
     parts = [pd.DataFrame({name: [] for name in names})]
     for name, run in runs.items():
         champion = run.where("is_champion").select("version", "profile").first()
@@ -56,7 +57,7 @@ def score_drift(
     scores: by model, the rows of this build, the name of the dbt model that made them, and the column with the score.
     On a first build there is nothing to compare with: psi is null and the status 'unknown'.
     """
-    names = [column.split()[0] for column in SCORE_SCHEMA.split(", ")]
+    names = column_names(SCORE_SCHEMA)
     rows = []
     for name, (now, model, score) in scores.items():
         current = _scores(now, score)

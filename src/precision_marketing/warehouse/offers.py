@@ -8,12 +8,13 @@ the chance of `purchase_propensity`, and with the offer the rise that seeds/offe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.offer_prices import SAMPLE, plan
 from precision_marketing.models.offers import (
     CELLS,
@@ -128,21 +129,10 @@ class Setting:
         }  # fmt: skip
 
 
-def _per_chunk(
-    apply: Callable[[pd.DataFrame], pd.DataFrame],
-) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    def run(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            if len(batch):
-                yield apply(batch)
-
-    return run
-
-
 def plan_offers(customers: SparkDataFrame, setting: Setting, frequency_cap: int) -> pd.DataFrame:
     """One row with ``PLAN_SCHEMA``: the prices of all limits, what the plan brings, and the bound; none without offers
     or customers. Customers (`int_offer_customers`) are passed over once or twice, on the executors."""
-    columns = [column.split(" ")[0] for column in PLAN_SCHEMA.split(", ")]
+    columns = column_names(PLAN_SCHEMA)
     offers, count = setting.offers(frequency_cap), customers.count()
     if not (len(setting.listed) and count):
         return pd.DataFrame(columns=columns)
@@ -151,7 +141,7 @@ def plan_offers(customers: SparkDataFrame, setting: Setting, frequency_cap: int)
         def of_chunk(frame: pd.DataFrame) -> pd.DataFrame:
             return tally(setting.chunk(frame, offers)[0], offers, prices)
 
-        cells = customers.mapInPandas(_per_chunk(of_chunk), TALLY_SCHEMA)
+        cells = registry.score(customers, TALLY_SCHEMA, of_chunk)
         names = ["picks", "cost", "profit", "reduced", "bound"]
         merged: pd.DataFrame = cells.groupBy("offer", "cell").agg(dict.fromkeys(names, "sum")).toPandas()
         merged = merged.rename(columns={f"sum({name})": name for name in names})

@@ -54,6 +54,4 @@ def score(contracts: SparkDataFrame, state: dict | None) -> SparkDataFrame:
 
     if state is None:
         contracts = contracts.where("false")
-    buckets = contracts.count() // BUCKET_ROWS + 1
-    bucketed = contracts.selectExpr("*", f"pmod(xxhash64(customer_id), {buckets}) as bucket")
-    return bucketed.groupBy("bucket").applyInPandas(score_bucket, SCORE_SCHEMA)
+    return registry.score_together(contracts, "customer_id", BUCKET_ROWS, SCORE_SCHEMA, score_bucket)

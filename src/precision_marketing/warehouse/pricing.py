@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from precision_marketing.models.elasticities import Elasticities, fit_elasticities
+from precision_marketing.models.inputs import column_names
 from precision_marketing.models.off_peak import off_peak
 from precision_marketing.models.pricing import recommend_prices
 from precision_marketing.warehouse import registry
@@ -26,7 +27,7 @@ HOUR_SCHEMA = (
     "discount double, expected_profit_change double, profit_change_low double, profit_change_high double, "
     "largest_moved_share double, reason string"
 )
-COLUMNS = [column.split()[0] for column in PRICE_SCHEMA.split(", ")]
+COLUMNS = column_names(PRICE_SCHEMA)
 
 
 def recommended(
@@ -57,7 +58,7 @@ def quiet_hours(
     """A row per weekday and open hour with ``HOUR_SCHEMA``, from `int_order_hours`; none without orders, or without a
     known margin between 0 and 1, for then nobody can say what pays."""
     counted: pd.DataFrame = hours.toPandas()
-    columns = [column.split()[0] for column in HOUR_SCHEMA.split(", ")]
+    columns = column_names(HOUR_SCHEMA)
     if counted.empty or gross_margin is None or not 0 < gross_margin <= 1:
         return pd.DataFrame(columns=columns)
     overall = _elasticities(weeks).overall.iloc[0]

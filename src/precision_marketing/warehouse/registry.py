@@ -238,3 +238,12 @@ def score(frame: SparkDataFrame, schema: str, score_frame: Callable[[pd.DataFram
                 yield score_frame(batch)
 
     return frame.mapInPandas(score_batches, schema)
+
+
+def score_together(
+    frame: SparkDataFrame, key: str, rows: int, schema: str, score_frame: Callable[[pd.DataFrame], pd.DataFrame]
+) -> SparkDataFrame:
+    """As ``score``, but all rows with one ``key`` are in one frame, of about ``rows`` rows."""
+    buckets = frame.count() // rows + 1
+    bucketed = frame.selectExpr("*", f"pmod(xxhash64({key}), {buckets}) as bucket")
+    return bucketed.groupBy("bucket").applyInPandas(score_frame, schema)

@@ -15,7 +15,15 @@ import pytest
 
 import harness
 from precision_marketing.models.training import Training
-from precision_marketing.warehouse import churn, classification, forecasting, lifetime_value, recommendations, registry
+from precision_marketing.warehouse import (
+    churn,
+    churn_scores,
+    classification,
+    forecasting,
+    lifetime_value,
+    recommendations,
+    registry,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -71,7 +79,7 @@ def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
         "churn": Model(
             "int_customer_purchases",
             lambda rows: churn.train(rows, RULE),
-            lambda rows, model: churn.score(rows, model, 7),
+            lambda rows, model: churn_scores.score(rows, model, 7),
         ),
         "value": Model(
             "int_customer_purchases",

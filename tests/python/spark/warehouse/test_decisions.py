@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from precision_marketing.warehouse import churn, offers, overdue, uplift
+from precision_marketing.warehouse import contacts, offers, overdue, uplift
 from precision_marketing.warehouse.frames import to_spark
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ ANSWERS = "customer_id string, channel string, hour int, shown bigint, clicked b
 def test_a_customer_is_asked_where_they_answer(spark: SparkSession) -> None:
     rows = [(f"c{n}", channel, 9 + n % 3, 20, 1) for n in range(60) for channel in ("sms", "email")]
     rows += [("keen", "email", 20, 40, 30), ("keen", "sms", 9, 40, 0), ("new", "sms", None, 0, 0)]
-    found = churn.contact_answers(spark.createDataFrame(rows, ANSWERS)).toPandas().set_index("customer_id")
+    found = contacts.answers(spark.createDataFrame(rows, ANSWERS)).toPandas().set_index("customer_id")
     assert len(found) == 62 and (found.loc["keen", "channel"], found.loc["keen", "hour"]) == ("email", 20)
     assert found.loc["keen", "basis"] == "own answers" and found.loc["new", "basis"] == "all customers"
     assert found.loc["new", "channel"] == "sms"
@@ -161,5 +161,5 @@ def test_a_customer_is_asked_where_they_answer(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("rows", [[], [("c1", "sms", None, 0, 0)], [("c1", "sms", 9, 5, 0)]])
 def test_hardly_any_message(spark: SparkSession, rows: list) -> None:
-    found = churn.contact_answers(spark.createDataFrame(rows, ANSWERS)).toPandas()
+    found = contacts.answers(spark.createDataFrame(rows, ANSWERS)).toPandas()
     assert found["customer_id"].tolist() == [row[0] for row in rows] and found["reason"].notna().all()
