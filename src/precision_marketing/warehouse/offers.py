@@ -37,6 +37,7 @@ from precision_marketing.warehouse.uplift import FEATURES
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkDataFrame
 
+UNKNOWN = "what a purchase brings, or the chance of one, is not known"
 CONSENTED = ("sms", "push", "email")  # channels that need the customer's consent
 PLAN_SCHEMA = (
     "customers bigint, picks bigint, profit double, bound double, gap double, passes int, prices array<double>, "
@@ -175,6 +176,9 @@ def choose_offers(
     def decide_chunk(frame: pd.DataFrame) -> pd.DataFrame:
         chunk, details = setting.chunk(frame, offers)
         rows = decide(chunk, offers, prices, dropped, details)
+        unknown = frame[["order_value", "gross_margin", "purchase_probability"]].isna().any(axis=1)
+        is_unknown = rows["customer_id"].isin(frame.loc[unknown, "customer_id"]) & rows["campaign_id"].isna()
+        rows["reason"] = rows["reason"].mask(is_unknown, UNKNOWN)
         for name in ("offer_type", "channel", "discount", "experiment_id"):
             rows[name] = rows["campaign_id"].map(about[name])
         measured = rows["experiment_id"].isin(list(setting.models))
