@@ -107,12 +107,14 @@
 {%- endmacro %}
 
 
-{#- A text after one replacement after the other, [(pattern, replacement)]; a replacement that begins with `case` is an expression. -#}
+{#-
+  A text after one replacement after the other, [(pattern, replacement)]. As a loop over them, not as one call in the other: Spark would make
+  more code of these than it can compile, for values that are rare.
+-#}
 {% macro rewritten(text, replacements) -%}
-    {%- for _ in replacements %}regexp_replace({% endfor -%} {{ text }}
-    {%- for pattern, replacement in replacements -%}
-        , '{{ pattern }}', {{ replacement if replacement.startswith('case') else "'" ~ replacement ~ "'" }})
-    {%- endfor -%}
+    aggregate(array(
+    {%- for pattern, replacement in replacements -%} struct('{{ pattern }}', '{{ replacement }}'){{ ', ' if not loop.last }} {%- endfor -%}
+    ), {{ text }}, (so_far, step) -> regexp_replace(so_far, step.col1, step.col2))
 {%- endmacro %}
 
 
