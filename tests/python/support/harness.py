@@ -169,6 +169,20 @@ def run_dbt(
     return result
 
 
+def load_files(*arguments: str, home: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m precision_marketing.load_files ARGUMENTS`` as a process with its warehouse in ``home``."""
+    result = subprocess.run(
+        [sys.executable, "-m", "precision_marketing.load_files", *arguments],
+        cwd=ROOT,
+        env=dbt_environment(home, **environment),
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    return result
+
+
 def run_printed(page: str, naming: str, home: Path, **instead: str) -> str:
     """Run the commands of a page of the docs word for word, in the project's folder, as one whose home is ``home``.
 
