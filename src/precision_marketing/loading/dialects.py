@@ -92,14 +92,15 @@ def _encoding(scan: Scan, doubts: list[str]) -> str:
     if scan.utf8_lines > scan.non_ascii_lines / 2:
         return "utf-8"
     shown = b"\n".join(scan.non_ascii)
-    findings = [
-        match for match in charset_normalizer.from_bytes(shown, cp_isolation=ENCODINGS) if match.encoding in ENCODINGS
-    ]
-    if not findings:
+    matches = charset_normalizer.from_bytes(shown, cp_isolation=ENCODINGS)
+    # A match stands for every encoding in which these bytes are the same text.
+    chaos = {
+        name: round(match.chaos, 2) for match in matches for name in match.could_be_from_charset if name in ENCODINGS
+    }
+    if not chaos:
         raise UnreadableFile("is in an encoding that cannot be told: state `encoding:`")
-    findings.sort(key=lambda match: (round(match.chaos, 2), ENCODINGS.index(match.encoding)))
-    best = findings[0].encoding
-    others = [match.encoding for match in findings[1:] if round(match.chaos, 2) <= round(findings[0].chaos, 2) + 0.02]
+    best = min(chaos, key=lambda name: (chaos[name], ENCODINGS.index(name)))
+    others = [name for name in chaos if name != best and chaos[name] <= chaos[best] + 0.02]
     also = f"; {', '.join(others)} would read it too" if others else ""
     doubts.append(f"the encoding {best} is a finding, not a fact{also}: state `encoding:` if names look wrong")
     return best

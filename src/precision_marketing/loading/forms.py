@@ -31,8 +31,9 @@ NOTHING, PLAIN, DOT, COMMA, DAY_FIRST, MONTH_FIRST, AMBIGUOUS, UNREADABLE = (
 # Keys: whole numbers as a program that knows only decimal numbers writes them, and keys that have decimals by right.
 WHOLE_AS_DECIMAL, WITH_DECIMALS = "whole number with decimals", "decimals"
 PROOFS = (DOT, COMMA, DAY_FIRST, MONTH_FIRST)
-# Of each unusual class so many lines are remembered.
+# Of each unusual class so many lines are remembered, and so many different values of a column.
 SHOWN = 3
+MOST_REMEMBERED = 200_000
 
 
 def is_nothing(text: str, kind: str) -> bool:
@@ -271,10 +272,20 @@ class Evidence:
     counts: Counter[str] = field(default_factory=Counter)
     currencies: Counter[str] = field(default_factory=Counter)
     lines: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    _classes: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def class_of(self, text: str) -> str:
+        """The class of a value; each is judged once, as long as there are not too many."""
+        found = self._classes.get(text)
+        if found is None:
+            if len(self._classes) >= MOST_REMEMBERED:
+                self._classes.clear()
+            found = self._classes[text] = class_of(text, self.kind)
+        return found
 
     def add(self, text: str, line: int, count: int = 1) -> None:
         """Count a value, seen first in `line`, `count` times."""
-        kind = class_of(text, self.kind)
+        kind = self.class_of(text)
         self.counts[kind] += count
         if self.kind == "number" and (sign := currency(text)):
             self.currencies[sign] += count

@@ -55,8 +55,9 @@ def profile(raw: BinaryIO, layout: Layout) -> Profile:
     found = Profile(columns=[forms.Evidence(kind) for kind in layout.kinds])
 
     def counted() -> Iterator[Record]:
+        account = found.account
         for record in read(files.opened(raw), layout.dialect, layout.width):
-            found.account.count(record)
+            account.count(record)
             if record.reason is None:
                 yield record
             elif record.reason not in (BLANK, HEADER) and len(found.refused) < SHOWN:
@@ -65,17 +66,16 @@ def profile(raw: BinaryIO, layout: Layout) -> Profile:
     records = counted()
     while batch := list(islice(records, BATCH)):
         lines = [record.line for record in batch]
+        values = list(zip(*(record.fields for record in batch if record.fields is not None), strict=True))
         for place, column, name in zip(layout.places, found.columns, layout.names, strict=True):
-            if place is None:
-                continue
-            values = [record.fields[place] for record in batch if record.fields is not None]
-            _judge(values, lines, column, name, found)
+            if place is not None:
+                _judge(values[place], lines, column, name, found)
     return found
 
 
-def _judge(values: list[str], lines: list[int], column: forms.Evidence, name: str, found: Profile) -> None:
+def _judge(values: Sequence[str], lines: list[int], column: forms.Evidence, name: str, found: Profile) -> None:
     for text, count in Counter(values).items():
-        kind = forms.class_of(text, column.kind)
+        kind = column.class_of(text)
         unusual = kind not in (forms.NOTHING, forms.PLAIN) and len(column.lines.get(kind, [])) < forms.SHOWN
         column.add(text, lines[values.index(text)] if unusual else 0, count)
         doubt = _doubt(text)
@@ -123,14 +123,12 @@ def rows(raw: BinaryIO, layout: Layout) -> Iterator[list[tuple[Any, ...]]]:
 class _rewriter(dict[str, str | None]):
     """The normal form of a column's values; each value is brought into it once, as long as there are not too many."""
 
-    MOST = 200_000
-
     def __init__(self, kind: str, decision: str | None, zone: str | None) -> None:
         super().__init__()
         self._arguments = kind, decision, zone
 
     def __missing__(self, text: str) -> str | None:
-        if len(self) > self.MOST:
+        if len(self) >= forms.MOST_REMEMBERED:
             self.clear()
         value = self[text] = forms.normal(text, *self._arguments)
         return value

@@ -158,6 +158,7 @@ def records(lines: Iterable[tuple[str, bool]], dialect: Dialect, width: int | No
     source = iter(lines)
     number = 1
     header: list[str] | None = None
+    started = not dialect.header
     if dialect.hint_line:
         next(source, None)
         yield Record(1, 1, None, HEADER)
@@ -177,6 +178,18 @@ def records(lines: Iterable[tuple[str, bool]], dialect: Dialect, width: int | No
         pending.clear()
         try:
             fields = next(reader)
+            # Nearly all records are whole lines; what follows is for the others.
+            if (
+                started
+                and len(pending) == 1
+                and len(fields) == width
+                and fields[0] > " "
+                and pending[0][1]
+                and fields != header
+            ):
+                yield Record(number, 1, fields)
+                number += 1
+                continue
             reason = None
         except StopIteration:
             if not pending:
@@ -201,7 +214,7 @@ def records(lines: Iterable[tuple[str, bool]], dialect: Dialect, width: int | No
         if reason is None and not any(field.strip() for field in fields):
             yield Record(number, len(taken), None, BLANK)
         elif reason is None and header is None and dialect.header:
-            header = fields
+            header, started = fields, True
             yield Record(number, len(taken), fields, HEADER)
         elif reason is None and fields == header:
             yield Record(number, len(taken), None, "the header again", "".join(line for line, _ in taken))
