@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,44 +50,44 @@ class File:
 
 
 def paths_of(each: Input, where: str | None, session: SparkSession, is_local: bool, single: bool) -> list[str]:
-    """The files of an input, in order. where: what the command names, a folder, a file or a glob.
+    """The files of an input, in order. where: what the command names: a folder, or for a `single` input a file or glob.
 
     Raises LoadRefused where there is none, or one packed and unpacked.
     """
-    named_file = where is not None and single and not (is_local and Path(where).is_dir())
-    pattern = where if named_file else (os.path.join(where, each.path) if where else each.path)
-    assert pattern is not None
-    found = _local(pattern, where, each) if is_local else _remote(pattern, session)
+    patterns = [os.path.join(where, each.path) if where else each.path]
+    if where and single:
+        patterns += [os.path.join(where, "*.csv*"), where]
+    find = _local if is_local else partial(_remote, session=session)
+    found = next((paths for pattern in patterns if (paths := find(pattern))), [])
     plain: dict[str, str] = {}
     for path in found:
         other = plain.setdefault(path.removesuffix(".gz"), path)
         if other != path:
             raise LoadRefused(f"{other} and {path} are the same file, unpacked and packed: move one of them away")
     if not found and not each.optional:
-        raise LoadRefused(f"no file {pattern}")
+        raise LoadRefused(f"there is no file {patterns[0]}" + (f" and no {where}" if where and single else ""))
     return found
 
 
-def _local(pattern: str, where: str | None, each: Input) -> list[str]:
-    literal = Path(pattern)
-    if literal.is_file():
-        return [str(literal)]
-    if literal.is_dir():
-        names = [str(path) for path in literal.iterdir() if path.is_file()]
-    elif where is not None and Path(where).is_dir():  # the folder's own name is no pattern
-        names = [str(path) for path in Path(where).glob(each.path) if path.is_file()]
-    else:
-        names = [name for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]
-    return sorted(name for name in names if not Path(name).name.startswith((".", "_")))
+def _local(pattern: str) -> list[str]:
+    if Path(pattern).is_file():
+        return [pattern]
+    folder, name = os.path.split(pattern)
+    # A folder's name is taken as it is, for it may have brackets; a glob across folders is taken as a glob.
+    names = glob.glob(name, root_dir=folder or ".") if Path(folder or ".").is_dir() else []
+    paths = [os.path.join(folder, each) for each in names] or glob.glob(pattern, recursive=True)
+    return sorted(path for path in paths if Path(path).is_file() and not Path(path).name.startswith("_"))
 
 
 def _remote(pattern: str, session: SparkSession) -> list[str]:
     from pyspark.errors import PySparkException
 
-    for each in (pattern, _escaped(pattern)):
+    for each in dict.fromkeys((pattern, _escaped(pattern))):
         try:
             rows = session.read.format("binaryFile").load(each).select("path").collect()
-        except PySparkException:
+        except PySparkException as error:
+            if error.getCondition() != "PATH_NOT_FOUND":
+                raise LoadRefused(f"{pattern} cannot be read: {str(error).splitlines()[0]}") from None
             continue
         if rows:
             return sorted(row.path for row in rows)

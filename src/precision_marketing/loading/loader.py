@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,9 @@ FILES_TABLE, REFUSED_TABLE = "load_files", "load_refused"
 
 def contract(project: Path, raw_database: str | None) -> tuple[str, dict[str, dict[str, Any]]]:
     """The raw database and the columns of every raw table, with `meta`, as the project's sources declare them."""
-    declared = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["raw_database"]
+    raw_database = raw_database or yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["raw_database"]
+    if not re.fullmatch(r"[A-Za-z0-9_]+", raw_database):
+        raise MappingError(f"{raw_database!r} is no name of a database")
     tables: dict[str, dict[str, Any]] = {}
     for path in sorted(project.glob("models/staging/*/_*__sources.yml")):
         for source in yaml.safe_load(path.read_text())["sources"]:
@@ -37,7 +40,7 @@ def contract(project: Path, raw_database: str | None) -> tuple[str, dict[str, di
                     "columns": [column["name"] for column in table["columns"]],
                     "optional": bool(table.get("config", {}).get("meta", {}).get("optional")),
                 }
-    return raw_database or declared, tables
+    return raw_database, tables
 
 
 def check_tables(mapping: Mapping, tables: dict[str, dict[str, Any]]) -> None:
@@ -103,7 +106,7 @@ def load(
         require_no_company_data(session, raw_database, tables)
     session.sql(f"create database if not exists {raw_database}")
     _drop_leftovers(session, raw_database)
-    loaded_by = f"load_files {mapping.name}"
+    loaded_by = "load_files " + re.sub(r"[^\w.-]", "_", mapping.name)
     for each in mapping.inputs:
         write_input(session, each, [file for file in found if file.input is each], raw_database, is_local)
     for name, table in tables.items():

@@ -4,6 +4,7 @@ table."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -120,7 +121,7 @@ def parse(content: Any, name: str) -> Mapping:
             raise MappingError(f"{name} has no {required}")
     time_zone = _zone(top.get("time_zone"), name)
     inputs = tuple(_input(key, value) for key, value in _entries(top["files"], "files"))
-    views = {key: str(value) for key, value in _entries(top.get("views") or {}, "views")}
+    views = {_name(key, "views"): str(value) for key, value in _entries(top.get("views") or {}, "views")}
     clash = {each.name for each in inputs} & views.keys()
     if clash:
         raise MappingError(f"{', '.join(sorted(clash))} names files and a view")
@@ -149,6 +150,12 @@ def _only(value: Any, where: str, known: list[str]) -> dict[str, Any]:
     return entries
 
 
+def _name(name: str, where: str) -> str:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise MappingError(f"{where}.{name}: such a name is of letters, digits and _")
+    return name
+
+
 def _zone(name: Any, where: str) -> str | None:
     if name is not None and name not in available_timezones():
         raise MappingError(f"{where}: {name!r} is no time zone, such as Europe/London or UTC")
@@ -158,8 +165,7 @@ def _zone(name: Any, where: str) -> str | None:
 def _input(name: str, value: Any) -> Input:
     where = f"files.{name}"
     entries = _only(value, where, ["path", "columns", "dialect", "optional", "header"])
-    if not name.isidentifier():
-        raise MappingError(f"{where}: a name of files is letters, digits and _")
+    _name(name, "files")
     known = ["encoding", "separator", "quote", "escape", "decimal", "date_order", "time_zone"]
     stated = _only(entries.get("dialect") or {}, f"{where}.dialect", known)
     given = {key: stated.pop(key) for key in ("decimal", "date_order", "time_zone") if key in stated}
@@ -185,6 +191,8 @@ def _input(name: str, value: Any) -> Input:
 
 def _column(name: str, value: Any, where: str, given: dict[str, Any]) -> Column:
     place = f"{where}.columns.{name}"
+    if "`" in name:
+        raise MappingError(f"{place}: a column's name has no `; give the file's name for it in `also`")
     if isinstance(value, str):
         value = {"kind": value}
     entries = {**given, **_only(value, place, [each.name for each in fields(Column) if each.name != "name"])}

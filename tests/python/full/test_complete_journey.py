@@ -260,7 +260,7 @@ def test_rows_that_no_loader_wrote_stay(journey: harness.Server, folder: Path, t
     assert message in load(raw, folder)
     assert journey.query(f"select * from {raw}.shop_stores") == [("s1",)]
     assert [table for _, table, _ in journey.query(f"show tables in {raw}")] == ["shop_stores"]
-    assert "no file" in load(RAW, tmp_path) and "transactions" in load(RAW, tmp_path)
+    assert "there is no file" in load(RAW, tmp_path) and "transactions" in load(RAW, tmp_path)
     assert journey.query(f"select count(*) from {RAW}.ads_campaigns") == [(27,)]
 
 

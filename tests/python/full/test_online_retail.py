@@ -126,7 +126,7 @@ def test_segments_are_significant(retail: harness.Server) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("missing.csv", None, "no file"),
+        ("missing.csv", None, "there is no file"),
         ("columns.csv", "InvoiceNo,StockCode,Quantity\n1,a,2\n", "lacks columns: Description, InvoiceDate"),
         ("truncated.csv.gz", b"\x1f\x8b\x08\x00garbage", "damaged or breaks off"),
     ],

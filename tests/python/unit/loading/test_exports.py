@@ -268,3 +268,14 @@ def test_orders_of_two_shops_get_keys_of_their_own() -> None:
     mapping = parse({**MINIMAL, "tables": {"shop_orders": [part, {**part, "order_namespace": "'fr'"}]}}, "mine")
     sql = loader.query(mapping, mapping.tables["shop_orders"], ["order_id", "customer_id", "store_id"])
     assert "concat('de', '-', x)" in sql and "concat('fr', '-', x)" in sql and "cast(x as string) as customer_id" in sql
+
+
+def test_a_folder_of_a_single_layout_may_name_its_files_as_it_likes(tmp_path: Path) -> None:
+    for name in ("a_2020.csv", "b_2021.csv", "README", "_SUCCESS", ".hidden.csv"):
+        (tmp_path / name).write_bytes(b"x")
+    found = inspection.paths_of(ONLINE_RETAIL, str(tmp_path), None, True, single=True)  # type: ignore[arg-type]
+    assert [Path(path).name for path in found] == ["a_2020.csv", "b_2021.csv"]
+    found = inspection.paths_of(ONLINE_RETAIL, str(tmp_path / "b*"), None, True, single=True)  # type: ignore[arg-type]
+    assert [Path(path).name for path in found] == ["b_2021.csv"]
+    with pytest.raises(inspection.LoadRefused, match="there is no file .*missing"):
+        inspection.paths_of(ONLINE_RETAIL, str(tmp_path / "missing"), None, True, single=True)  # type: ignore[arg-type]
