@@ -56,14 +56,11 @@ def check_tables(mapping: Mapping, tables: dict[str, dict[str, Any]]) -> None:
 
 
 def query(mapping: Mapping, parts: Iterable[Part], columns: list[str]) -> str:
-    """The query that fills a raw table: views of the mapping, then its parts one below the other, all columns as
-    text."""
+    """The query that fills a raw table: the mapping's views, then its parts one below the other, all as text."""
     ctes = ", ".join(f"{name} as ({sql.strip()})" for name, sql in mapping.views.items())
     selects = []
     for part in parts:
-        listed = ", ".join(
-            f"cast({_namespaced(column, part)} as string) as {column}" for column in columns
-        )  # fmt: skip
+        listed = ", ".join(f"cast({_namespaced(column, part)} as string) as {column}" for column in columns)
         selects.append(f"select {listed} from {part.rows.strip()}")
     return (f"with {ctes} " if ctes else "") + " union all ".join(selects)
 
@@ -195,9 +192,11 @@ def _write_account(session: SparkSession, mapping: Mapping, found: list[File], r
 
 
 def exchange(session: SparkSession, raw_database: str, tables: list[str]) -> None:
-    """Put the new tables in the place of the old ones. While the table loading__exchanging exists, a build refuses to
-    run."""
-    session.sql(f"create table {raw_database}.{EXCHANGING} (at string) using parquet")
+    """Put the new tables in the place of the old ones.
+
+    While the table loading__exchanging exists, a build refuses to run (macros/sources/create_missing_sources.sql).
+    """
+    session.sql(f"create table if not exists {raw_database}.{EXCHANGING} (at string) using parquet")
     for name in [*tables, FILES_TABLE, REFUSED_TABLE]:
         kind = _kind(session, raw_database, name)
         if kind:
@@ -213,15 +212,16 @@ def _kind(session: SparkSession, database: str, name: str) -> str | None:
 
 
 def _drop_leftovers(session: SparkSession, raw_database: str) -> None:
-    """Drop what a load works with, also what a killed one left."""
+    """Drop what a load works with, also what a killed one left; not the sign of an exchange that was not finished."""
     for row in session.sql(f"show tables in {raw_database}").collect():
-        if not row.isTemporary and (row.tableName.startswith(LOADING) or row.tableName.endswith(NEXT)):
+        if row.isTemporary or row.tableName == EXCHANGING:
+            continue
+        if row.tableName.startswith(LOADING) or row.tableName.endswith(NEXT):
             session.sql(f"drop table if exists {raw_database}.{row.tableName}")
 
 
 def require_no_company_data(session: SparkSession, raw_database: str, tables: Iterable[str]) -> None:
-    """Raise LoadRefused where a raw table holds rows that neither a loader nor the demo generator wrote: they are a
-    company's."""
+    """Raise LoadRefused where a raw table holds rows that neither a loader nor the demo generator wrote."""
     if not session.catalog.databaseExists(raw_database):
         return
     for name in tables:
