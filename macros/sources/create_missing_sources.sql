@@ -4,6 +4,7 @@
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- do require_known_sources(var('required_sources')) -%}
         {%- set missing = [] -%}
         {%- for table in contract_tables() -%}
             {%- set relation = load_relation(raw_relation(table)) -%}
@@ -20,6 +21,18 @@
         {%- elif missing | rejectattr('meta.optional', 'defined') | list -%}
             {%- do raise_missing(missing | rejectattr('meta.optional', 'defined') | list) -%}
         {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Raise an error for a name in var('required_sources') that no raw table has: nobody would miss that table. -#}
+{% macro require_known_sources(names) -%}
+    {%- set known = contract_tables() | map(attribute='name') | list -%}
+    {%- set unknown = names | reject('in', known) | list -%}
+    {%- if unknown -%}
+        {%- do exceptions.raise_compiler_error(
+            'required_sources names no raw table: ' ~ unknown | join(', ') ~ '. There are: ' ~ known | sort | join(', ') ~ '.'
+        ) -%}
     {%- endif -%}
 {%- endmacro %}
 
