@@ -51,7 +51,7 @@ shares as (
         if(listed_keys > 0, try_divide(cast(unknown_rows as double), cast(keyed_rows as double)), null) as unknown_share,
         try_divide(cast(largest_key_rows as double), cast(keyed_rows as double)) as largest_key_share,
         limits.max_unknown_share,
-        limits.max_rise,
+        {{ 'limits.max_rise' if var('compare_links') else 'cast(null as double)' }} as max_rise,
         limits.max_largest_key_share
     from {{ links }}
     left join limits on {{ links }}.relation = limits.relation and {{ links }}.key_name = limits.key_name

@@ -547,9 +547,9 @@ class _ValuesByKey(TableMetricProvider):
 class ExpectColumnRiseToBeAtMostColumn(ColumnAggregateExpectation):
     """Expect each row's value to be little above that of the row with its key in the last run that passed.
 
-    How little the row itself says. A row that was not there is not compared, nor is one whose value was null. A value that
-    is null now has risen beyond any limit: what it was computed from is gone. Meant for relations of a few rows, all of which
-    are kept with the results.
+    How little the row itself says. A row that was not there is not compared, nor is one whose value was null. A
+    value that is null now has risen beyond any limit: what it was computed from is gone. Meant for relations of a
+    few rows, all of which are kept with the results.
 
     Args:
         column: a numeric column.

@@ -264,8 +264,12 @@ def arrivals(row_counts: Rows, rejected: Rows) -> Rows:
 
 
 def linkage(links: Rows) -> Rows:
-    """One dict per link, those that fail and then the largest shares first; of a key without a list the share is None."""
-    return sorted(links, key=lambda row: (row["passes"], -(row["unknown_share"] or 0), row["relation"], row["key_name"]))
+    """One dict per link, those that fail and then the largest shares first; without a list the share is None."""
+
+    def rank(row: dict[str, Any]) -> tuple:
+        return row["passes"], -(row["unknown_share"] or 0), row["relation"], row["key_name"]
+
+    return sorted(links, key=rank)
 
 
 def reading(row: dict[str, Any]) -> dict[str, Any]:
