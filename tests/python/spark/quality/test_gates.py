@@ -39,7 +39,7 @@ def rows_of(relation):
     return 20 if relation.endswith("__rejected") else ROWS.get(relation, 200)
 
 
-def frame(spark, relation, rows=None, **changes):
+def frame(spark, relation, /, rows=None, **changes):
     """The relation with valid rows, but for expressions in ``changes``, where {column} is a valid one."""
     valid = columns_of(relation)
     columns = {**valid, **{column: changed.format(**valid) for column, changed in changes.items()}}
@@ -118,7 +118,7 @@ def run(relations, **options):
     return gates.run_suites("gate_test", relations, **options)
 
 
-def checked(spark, relation, baseline=None, **changes):
+def checked(spark, relation, /, baseline=None, **changes):
     """Rows for one relation; a __rejected one goes with its valid staged relation, orders with their lines."""
     relations = {}
     if relation.endswith("__rejected"):
