@@ -11,6 +11,7 @@
                 'A load into ' ~ exchanging.schema ~ ' was interrupted between two tables. Run it again before you build.'
             ) -%}
         {%- endif -%}
+        {%- do require_known_sources(var('required_sources')) -%}
         {%- set missing = [] -%}
         {%- for table in contract_tables() -%}
             {%- set relation = load_relation(raw_relation(table)) -%}
@@ -27,6 +28,18 @@
         {%- elif missing | rejectattr('meta.optional', 'defined') | list -%}
             {%- do raise_missing(missing | rejectattr('meta.optional', 'defined') | list) -%}
         {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Raise an error for a name in var('required_sources') that no raw table has: nobody would miss that table. -#}
+{% macro require_known_sources(names) -%}
+    {%- set known = contract_tables() | map(attribute='name') | list -%}
+    {%- set unknown = names | reject('in', known) | list -%}
+    {%- if unknown -%}
+        {%- do exceptions.raise_compiler_error(
+            'required_sources names no raw table: ' ~ unknown | join(', ') ~ '. There are: ' ~ known | sort | join(', ') ~ '.'
+        ) -%}
     {%- endif -%}
 {%- endmacro %}
 

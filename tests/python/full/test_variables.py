@@ -81,6 +81,8 @@ OTHERS: dict[str, tuple] = {
     "decision_keep_days": (1, 3_650),
     "keep_versions": (1, 5),
     "max_rejected_share": (0.5, 1),
+    "compare_links": (False, False),
+    "required_sources": (["shop_orders", "crm_customers"], ["app_events"]),
 }
 
 

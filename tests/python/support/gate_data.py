@@ -9,6 +9,7 @@ import gate_data_decision
 import gate_data_journey
 import gate_data_prediction
 import gate_data_profile
+import gate_data_sources
 
 # relation -> its columns, one per line as "name: expression"
 VALID = {
@@ -422,6 +423,7 @@ for domain in (
     gate_data_journey,
     gate_data_prediction,
     gate_data_profile,
+    gate_data_sources,
 ):
     for name in ("VALID", "TEXT", "BROKEN", "OTHERWISE"):
         globals()[name].update(getattr(domain, name, {}))
