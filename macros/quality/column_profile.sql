@@ -81,7 +81,7 @@ from limited
                 '{{ kind }}' as read_as,
                 count(*) as row_count,
                 count_if(coalesce(written.{{ column }}, '') = '') as missing_rows,
-                count_if(written.{{ column }} <> '' and {{ column }} is null) as nothing_rows,
+                count_if(coalesce(written.{{ column }}, '') <> '' and {{ column }} is null) as nothing_rows,
                 {{ 'count_if(is_unreadable_' ~ column ~ ')' if kind != 'text' else 'cast(0 as bigint)' }} as unreadable_rows
             ){{ ',' if not (outer.last and loop.last) }}
             {%- endfor %}
