@@ -189,8 +189,9 @@ def run_printed(page: str, naming: str, home: Path, **instead: str) -> str:
     naming: what tells the block of commands from the others of the page. instead: what of it, without slashes and dots,
     stands for which path of this machine. Returns what was printed.
     """
-    blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
-    (block,) = (block for block in blocks if naming in block)
+    # Blocks of a language are not commands, but they end like these.
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = (block for language, block in blocks if not language and naming in block)
     for path in re.findall(r"/data/[\w./]+", block):
         block = block.replace(path, instead[re.sub(r"\W", "_", path.removeprefix("/data/"))])
     environment = {
