@@ -1,14 +1,7 @@
-{#- Raw columns as cleaned text, one per line; null for those the raw table does not have (`absent`). -#}
-{% macro text_columns(columns, absent=[]) -%}
-    {%- for column in columns %}
-        {{ 'cast(null as string)' if column in absent else clean_text(column) }} as {{ column }}{{ ',' if not loop.last }}
-    {%- endfor -%}
-{%- endmacro %}
-
-
 {#-
   Why a row cannot be used, 'column: rule' for each rule it breaks, or null. Expects the cleaned raw text as the struct
-  `raw` beside the typed columns of the same names.
+  `raw` and the struct `ambiguous` (`ambiguous_columns`) beside the typed columns of the same names.
+    columns   the kind of each column: a key that lost digits, and a number or a time that can be read in two ways, are never usable
     required  columns that must not be empty
     readable  columns that must be of their type unless empty
     instants  columns that must hold an instant that can have happened
@@ -19,7 +12,7 @@
     expires   'table.column': rows older than the register's retention_days are withheld
 -#}
 {% macro reject_reason(
-    required=[], readable=[], instants=[], allowed={}, others={}, known_at=[], erasable=false, expires=none
+    columns, required=[], readable=[], instants=[], allowed={}, others={}, known_at=[], erasable=false, expires=none
 ) -%}
     {%- set broken_rules -%}
     nullif(concat_ws('; '
@@ -27,14 +20,21 @@
             case when raw.{{ column }} is null then '{{ column }}: missing' end
         {%- endfor %}
         {%- for column in readable %},
-            case when raw.{{ column }} is not null and {{ column }} is null then '{{ column }}: unreadable' end
+            case when raw.{{ column }} is not null and {{ column }} is null then {{ unread(column, columns) }} end
         {%- endfor %}
         {%- for column in instants %},
             case
                 when raw.{{ column }} is null then '{{ column }}: missing'
-                when {{ column }} is null then '{{ column }}: unreadable'
+                when {{ column }} is null then {{ unread(column, columns) }}
                 when not ({{ is_past(column) }}) then '{{ column }}: impossible date'
             end
+        {%- endfor %}
+        {%- for column, kind in columns.items() if column not in readable and column not in instants %}
+        {%- if kind == 'key' %},
+            {{ key_fault(column) }}
+        {%- elif can_be_ambiguous(kind) %},
+            case when raw.{{ column }} is not null and {{ column }} is null and ambiguous.{{ column }} then '{{ column }}: ambiguous' end
+        {%- endif %}
         {%- endfor %}
         {%- for column, values in allowed.items() %},
             case
@@ -47,7 +47,17 @@
         {%- endfor %}
         ), '')
     {%- endset -%}
-    {{ withheld_or(broken_rules, erasable, expires, instants + known_at) }}
+    {{ withheld_or(one_line(broken_rules), erasable, expires, instants + known_at) }}
+{%- endmacro %}
+
+
+{#- What is wrong with a value that was given and not read. -#}
+{% macro unread(column, columns) -%}
+    {%- if can_be_ambiguous(columns[column]) -%}
+        if(ambiguous.{{ column }}, '{{ column }}: ambiguous', '{{ column }}: unreadable')
+    {%- else -%}
+        '{{ column }}: unreadable'
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -68,10 +78,12 @@
 
 {#- One row per customer the CRM knows: known_customer_id. From the raw table, so that sources do not wait for each other. -#}
 {% macro known_customers() -%}
-    select distinct {{ clean_text('customer_id') }} as known_customer_id
-    from {{ source('crm', 'crm_customers') }}
+    {%- set columns = {'customer_id': 'key'} -%}
+    {%- if var('as_of_date') -%} {%- do columns.update({'registered_at': 'instant', 'updated_at': 'instant'}) -%} {%- endif -%}
+    select distinct customer_id as known_customer_id
+    from {{ read_columns(source('crm', 'crm_customers'), columns) }} as customers
     {%- if var('as_of_date') %}
-    where not coalesce({{ is_later(parse_timestamp('registered_at')) }}, false) and not coalesce({{ is_later(parse_timestamp('updated_at')) }}, false)
+    where not coalesce({{ is_later('registered_at') }}, false) and not coalesce({{ is_later('updated_at') }}, false)
     {%- endif %}
 {%- endmacro %}
 

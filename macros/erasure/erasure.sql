@@ -19,9 +19,11 @@
         select request_id, customer_id, count(*) over (partition by request_id) as customers
         from (
             select distinct
-                coalesce({{ clean_text('request_id') }}, 'without id') as request_id,
-                {{ clean_text('customer_id') }} as customer_id
-            from {{ raw_relation(contract_of('crm', 'crm_erasure_requests')) }}
+                coalesce(request_id, 'without id') as request_id,
+                customer_id
+            from {{ read_columns(
+                raw_relation(contract_of('crm', 'crm_erasure_requests')), {'request_id': 'key', 'customer_id': 'key'}
+            ) }} as requests
         ) as given
         where customer_id is not null
     ) as requests
@@ -45,9 +47,9 @@
     {%- do run_query('create database if not exists ' ~ target.schema ~ '_staging') -%}
     {%- do run_query('create table ' ~ pending_keys('customer_id') ~ ' using parquet as ' ~ pending_requests()) -%}
     {%- do run_query(
-        'create table ' ~ pending_keys('order_id') ~ ' using parquet as select distinct pending.request_id, '
-        ~ clean_text('orders.order_id') ~ ' as order_id from ' ~ raw_relation(contract_of('shop', 'shop_orders')) ~ ' as orders inner join '
-        ~ pending_keys('customer_id') ~ ' as pending on ' ~ clean_text('orders.customer_id') ~ ' = pending.customer_id'
+        'create table ' ~ pending_keys('order_id') ~ ' using parquet as select distinct pending.request_id, orders.order_id from '
+        ~ read_columns(raw_relation(contract_of('shop', 'shop_orders')), {'order_id': 'key', 'customer_id': 'key'}) ~ ' as orders inner join '
+        ~ pending_keys('customer_id') ~ ' as pending on orders.customer_id = pending.customer_id'
     ) -%}
 {%- endmacro %}
 

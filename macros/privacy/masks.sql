@@ -40,9 +40,8 @@
 
 {#- A coordinate to two decimals, about a kilometre. -#}
 {% macro generalise_coordinate(column) -%}
-    case
-        when abs(try_cast({{ column }} as double)) <= 180 then round(try_cast({{ column }} as double), 2)
-    end
+    {%- set degrees = read_coordinate(column) -%}
+    case when abs({{ degrees }}) <= 180 then round({{ degrees }}, 2) end
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {#-
-  What the text of a source's raw columns is worth: one row per raw table and column. `tables` says of each table which columns
-  are read as what (`reading`), 'text' for those that are kept as they are. Each raw table is read once; counts leave it, no values.
+  What the text of a source's raw columns is worth: one row per raw table and column. `tables` says of each table of what kind its columns
+  are (macros/cleaning/columns.sql), and 'gender' where only known spellings are read. Counts leave the raw table, no values.
 -#}
 {% macro column_profile(source_name, tables) -%}
 with
@@ -67,54 +67,62 @@ from limited
 
 {#- One row with an array of counts per column. A word for nothing is what `clean_text` makes null although something is written. -#}
 {% macro column_counts(source_name, table_name, columns) -%}
-    {%- set names = columns.values() | sum(start=[]) -%}
     {%- set optional = {'shop_order_items': ['description'], 'ads_impressions': ['propensity']}.get(table_name) -%}
     {%- set absent = absent_columns(source(source_name, table_name), optional) if optional else [] -%}
+    {%- set raw_table = raw_table_or_empty(source_name, table_name) -%}
     select
         '{{ table_name }}' as table_name,
         array(
-            {%- for kind, kind_columns in columns.items() %}
-            {%- set outer = loop %}
-            {%- for column in kind_columns %}
+            {%- for column, kind in columns.items() %}
             struct(
                 '{{ column }}' as column_name,
                 '{{ kind }}' as read_as,
                 count(*) as row_count,
-                count_if(coalesce(written.{{ column }}, '') = '') as missing_rows,
-                count_if(coalesce(written.{{ column }}, '') <> '' and {{ column }} is null) as nothing_rows,
-                {{ 'count_if(is_unreadable_' ~ column ~ ')' if kind != 'text' else 'cast(0 as bigint)' }} as unreadable_rows
-            ){{ ',' if not (outer.last and loop.last) }}
-            {%- endfor %}
+                count(*) - coalesce(max(written.{{ column }}), 0) as missing_rows,
+                coalesce(max(written.{{ column }}), 0) - count(read.{{ column }}) as nothing_rows,
+                {{ 'count_if(is_unreadable_' ~ column ~ ')' if reading(kind, column) else 'cast(0 as bigint)' }} as unreadable_rows
+            ){{ ',' if not loop.last }}
             {%- endfor %}
         ) as profiles
     from (
+        with
+
+        raw_rows as (
+            {{ raw_rows(raw_table, columns, absent) }}
+        ),
+
+        column_forms as (
+            {{ column_forms(columns) }}
+        )
+
         select
             *
-            {%- for kind, kind_columns in columns.items() if kind != 'text' %}
-            {%- for column in kind_columns %},
+            {%- for column, kind in columns.items() if reading(kind, column) %},
             {{ column }} is not null and {{ reading(kind, column) }} is null as is_unreadable_{{ column }}
             {%- endfor %}
-            {%- endfor %}
-        from (
-            select
-                struct(
-                    {%- for column in names %}
-                    {{ 'cast(null as string)' if column in absent else trimmed(column) }} as {{ column }}{{ ',' if not loop.last }}
-                    {%- endfor %}
-                ) as written,
-                {{ text_columns(names, absent) }}
-            from {{ raw_table_or_empty(source_name, table_name) }}
-        ) as cleaned
+        from raw_rows
+        cross join column_forms
     ) as read
+    cross join (
+        select
+            {%- for column in columns %}
+            {{ '0' if column in absent else "count_if(trim(both ' \t\r\n\u00a0\u3000' from cast(" ~ column ~ " as string)) <> '')" }} as {{ column }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ raw_table }}
+    ) as written
 {%- endmacro %}
 
 
-{#- What staging reads a text as, or null: the same macros as in the `base_` models. -#}
+{#- What staging reads a column as, the same macros as in the `base_` models; none for what is kept as it is. -#}
 {% macro reading(kind, column) -%}
-    {%- if kind == 'instant' -%} {{ return(parse_timestamp(column)) }}
-    {%- elif kind == 'number' -%} {{ return(parse_number(column)) }}
-    {%- elif kind == 'boolean' -%} {{ return(parse_boolean(column)) }}
+    {%- if kind == 'key' -%} {{ return(read_key(column)) }}
+    {%- elif kind == 'instant' -%} {{ return(read_instant(column)) }}
+    {%- elif kind == 'day' -%} {{ return(read_day(column)) }}
+    {%- elif kind == 'number' -%} {{ return(read_number(column)) }}
+    {%- elif kind == 'whole' -%} {{ return(read_whole(column)) }}
+    {%- elif kind == 'coordinate' -%} {{ return(read_coordinate(column)) }}
+    {%- elif kind == 'boolean' -%} {{ return(read_boolean(column)) }}
     {%- elif kind == 'gender' -%} {{ return(standard_spelling(column, 'gender', known_only=true)) }}
     {%- endif -%}
-    {{ exceptions.raise_compiler_error('No column is read as ' ~ kind ~ '.') }}
+    {{ return(none) }}
 {%- endmacro %}

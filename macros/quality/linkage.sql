@@ -5,8 +5,8 @@
 
 {#- One row per key that a raw table lists: known_<key>. From the raw table, so that sources do not wait for each other. -#}
 {% macro known_keys(source_name, table_name, key) -%}
-    select distinct {{ clean_text(key) }} as known_{{ key }}
-    from {{ source(source_name, table_name) }}
+    select distinct {{ key }} as known_{{ key }}
+    from {{ read_columns(source(source_name, table_name), {key: 'key'}) }} as listed
 {%- endmacro %}
 
 

@@ -1,34 +1,39 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'campaign_id', 'campaign_name', 'channel', 'objective', 'budget', 'starts_at', 'ends_at',
-] %}
+{%- set columns = {
+    'campaign_id': 'key', 'campaign_name': 'name', 'channel': 'text', 'objective': 'text', 'budget': 'number',
+    'starts_at': 'instant', 'ends_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('ads', 'ads_campaigns') }}
+    {{ raw_rows(source('ads', 'ads_campaigns'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        campaign_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('campaign_id') }} as campaign_id,
         campaign_name,
         {{ standard_spelling('channel', 'ad_channel') }} as channel,
         lower(objective) as objective,
-        {{ parse_number('budget') }} as budget,
-        {{ parse_timestamp('starts_at') }} as starts_at,
-        {{ parse_timestamp('ends_at') }} as ends_at
+        {{ read_number('budget') }} as budget,
+        {{ read_instant('starts_at') }} as starts_at,
+        {{ read_instant('ends_at') }} as ends_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['campaign_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['campaign_id']) }} as _reject_reason
     from typed
 )
 

@@ -1,17 +1,19 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'impression_id', 'customer_id', 'campaign_id', 'channel', 'device_type', 'ad_position', 'shown_at', 'clicked_at',
-    'cost', 'propensity',
-] %}
+{%- set columns = {
+    'impression_id': 'key', 'customer_id': 'key', 'campaign_id': 'key', 'channel': 'text', 'device_type': 'text',
+    'ad_position': 'text', 'shown_at': 'instant', 'clicked_at': 'instant', 'cost': 'number', 'propensity': 'number',
+} %}
 {%- set absent = absent_columns(source('ads', 'ads_impressions'), ['propensity']) %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns, absent) }}
-    from {{ source('ads', 'ads_impressions') }}
+    {{ raw_rows(source('ads', 'ads_impressions'), columns, absent) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -20,24 +22,27 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        impression_id,
-        customer_id,
-        campaign_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('impression_id') }} as impression_id,
+        {{ read_key('customer_id') }} as customer_id,
+        {{ read_key('campaign_id') }} as campaign_id,
         {{ standard_spelling('channel', 'ad_channel') }} as channel,
         {{ standard_spelling('device_type', 'device_type') }} as device_type,
         lower(ad_position) as ad_position,
-        {{ parse_timestamp('shown_at') }} as shown_at,
-        {{ parse_timestamp('clicked_at') }} as clicked_at,
-        {{ parse_number('cost') }} as cost,
-        {{ parse_number('propensity', 'double') }} as propensity
+        {{ read_instant('shown_at') }} as shown_at,
+        {{ read_instant('clicked_at') }} as clicked_at,
+        {{ read_number('cost') }} as cost,
+        {{ read_number('propensity', 'double') }} as propensity
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['impression_id'],
             readable=['cost'],
             instants=['shown_at'],

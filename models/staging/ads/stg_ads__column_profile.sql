@@ -1,13 +1,12 @@
 {%- set tables = {
     'ads_campaigns': {
-        'text': ['campaign_id', 'campaign_name', 'channel', 'objective'],
-        'number': ['budget'],
-        'instant': ['starts_at', 'ends_at'],
+        'campaign_id': 'key', 'campaign_name': 'name', 'channel': 'text', 'objective': 'text',
+        'budget': 'number', 'starts_at': 'instant', 'ends_at': 'instant',
     },
     'ads_impressions': {
-        'text': ['impression_id', 'customer_id', 'campaign_id', 'channel', 'device_type', 'ad_position'],
-        'instant': ['shown_at', 'clicked_at'],
-        'number': ['cost', 'propensity'],
+        'impression_id': 'key', 'customer_id': 'key', 'campaign_id': 'key', 'channel': 'text',
+        'device_type': 'text', 'ad_position': 'text', 'shown_at': 'instant', 'clicked_at': 'instant',
+        'cost': 'number', 'propensity': 'number',
     },
 } -%}
 

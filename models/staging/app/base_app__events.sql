@@ -1,16 +1,19 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'event_id', 'customer_id', 'anonymous_id', 'event_type', 'product_id', 'category', 'occurred_at',
-    'device_type', 'latitude', 'longitude',
-] %}
+{%- set columns = {
+    'event_id': 'key', 'customer_id': 'key', 'anonymous_id': 'key', 'event_type': 'text', 'product_id': 'key',
+    'category': 'text', 'occurred_at': 'instant', 'device_type': 'text', 'latitude': 'coordinate',
+    'longitude': 'coordinate',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('app', 'app_events') }}
+    {{ raw_rows(source('app', 'app_events'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -19,24 +22,27 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        event_id,
-        customer_id,
-        anonymous_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('event_id') }} as event_id,
+        {{ read_key('customer_id') }} as customer_id,
+        {{ read_key('anonymous_id') }} as anonymous_id,
         {{ standard_spelling('event_type', 'event_type') }} as event_type,
-        product_id,
+        {{ read_key('product_id') }} as product_id,
         lower(category) as category,
-        {{ parse_timestamp('occurred_at') }} as occurred_at,
+        {{ read_instant('occurred_at') }} as occurred_at,
         {{ standard_spelling('device_type', 'device_type') }} as device_type,
         {{ generalise_coordinate('latitude') }} as latitude,
         {{ generalise_coordinate('longitude') }} as longitude
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['event_id'],
             instants=['occurred_at'],
             allowed={'event_type': ['view', 'favourite', 'cart', 'remove_from_cart', 'purchase', 'search', 'login']},

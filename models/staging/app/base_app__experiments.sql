@@ -1,15 +1,17 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'experiment_id', 'customer_id', 'variant', 'assigned_at',
-] %}
+{%- set columns = {
+    'experiment_id': 'key', 'customer_id': 'key', 'variant': 'text', 'assigned_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('app', 'app_experiments') }}
+    {{ raw_rows(source('app', 'app_experiments'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -18,18 +20,21 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        experiment_id,
-        customer_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('experiment_id') }} as experiment_id,
+        {{ read_key('customer_id') }} as customer_id,
         variant,
-        {{ parse_timestamp('assigned_at') }} as assigned_at
+        {{ read_instant('assigned_at') }} as assigned_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['experiment_id', 'customer_id', 'variant'],
             instants=['assigned_at'],
             erasable=true,

@@ -1,12 +1,11 @@
 {%- set tables = {
     'app_events': {
-        'text': ['event_id', 'customer_id', 'anonymous_id', 'event_type', 'product_id', 'category', 'device_type'],
-        'instant': ['occurred_at'],
-        'number': ['latitude', 'longitude'],
+        'event_id': 'key', 'customer_id': 'key', 'anonymous_id': 'key', 'event_type': 'text',
+        'product_id': 'key', 'category': 'text', 'occurred_at': 'instant', 'device_type': 'text',
+        'latitude': 'coordinate', 'longitude': 'coordinate',
     },
     'app_experiments': {
-        'text': ['experiment_id', 'customer_id', 'variant'],
-        'instant': ['assigned_at'],
+        'experiment_id': 'key', 'customer_id': 'key', 'variant': 'text', 'assigned_at': 'instant',
     },
 } -%}
 

@@ -1,15 +1,17 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'customer_id', 'purpose', 'channel', 'granted', 'recorded_at',
-] %}
+{%- set columns = {
+    'customer_id': 'key', 'purpose': 'text', 'channel': 'text', 'granted': 'boolean', 'recorded_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('crm', 'crm_consents') }}
+    {{ raw_rows(source('crm', 'crm_consents'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -18,19 +20,22 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        customer_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('customer_id') }} as customer_id,
         {{ standard_spelling('purpose', 'consent_purpose') }} as purpose,
         {{ standard_spelling('channel', 'consent_channel') }} as channel,
-        {{ parse_boolean('granted') }} as granted,
-        {{ parse_timestamp('recorded_at') }} as recorded_at
+        {{ read_boolean('granted') }} as granted,
+        {{ read_instant('recorded_at') }} as recorded_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['customer_id', 'granted'],
             readable=['granted'],
             instants=['recorded_at'],

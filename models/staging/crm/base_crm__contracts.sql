@@ -1,15 +1,18 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'contract_id', 'customer_id', 'product', 'started_at', 'due_at', 'settled_at', 'amount',
-] %}
+{%- set columns = {
+    'contract_id': 'key', 'customer_id': 'key', 'product': 'text', 'started_at': 'instant', 'due_at': 'instant',
+    'settled_at': 'instant', 'amount': 'number',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ raw_table_or_empty('crm', 'crm_contracts') }}
+    {{ raw_rows(raw_table_or_empty('crm', 'crm_contracts'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -18,21 +21,31 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        contract_id,
-        customer_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('contract_id') }} as contract_id,
+        {{ read_key('customer_id') }} as customer_id,
         lower(product) as product,
-        {{ parse_timestamp('started_at') }} as started_at,
-        {{ if_planned(parse_timestamp('due_at')) }} as due_at,
-        {{ parse_timestamp('settled_at') }} as settled_at,
-        {{ parse_number('amount') }} as amount
+        {{ read_instant('started_at') }} as started_at,
+        {{ read_instant('due_at') }} as due_at,
+        {{ read_instant('settled_at') }} as settled_at,
+        {{ read_number('amount') }} as amount
     from raw_rows
+    cross join column_forms
+),
+
+planned as (
+    select
+        * except (due_at),
+        {{ if_planned('due_at') }} as due_at
+    from typed
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['contract_id', 'due_at', 'amount'],
             readable=['due_at', 'settled_at', 'amount'],
             instants=['started_at'],
@@ -43,8 +56,8 @@ checked as (
             },
             erasable=true
         ) }} as _reject_reason
-    from typed
-    left join erased on typed.customer_id = erased.erased_customer_id
+    from planned
+    left join erased on planned.customer_id = erased.erased_customer_id
 )
 
 select

@@ -1,23 +1,27 @@
 -- Ephemeral: a view would show the plain values to whoever can read raw data through it.
 {{ config(materialized='ephemeral') }}
 
-{%- set columns = [
-    'customer_id', 'name', 'phone', 'email', 'id_number', 'gender', 'birth_date', 'province', 'city', 'address',
-    'membership_level', 'membership_expires_at', 'registered_at', 'updated_at',
-] %}
+{%- set columns = {
+    'customer_id': 'key', 'name': 'name', 'phone': 'code', 'email': 'text', 'id_number': 'code', 'gender': 'text',
+    'birth_date': 'day', 'province': 'name', 'city': 'name', 'address': 'name', 'membership_level': 'text',
+    'membership_expires_at': 'instant', 'registered_at': 'instant', 'updated_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('crm', 'crm_customers') }}
+    {{ raw_rows(source('crm', 'crm_customers'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        customer_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('customer_id') }} as customer_id,
         name,
         {{ mask_name('name') }} as name_masked,
         phone,
@@ -30,20 +34,21 @@ typed as (
         {{ mask_id_number('id_number') }} as id_number_masked,
         address,
         {{ standard_spelling('gender', 'gender', known_only=true) }} as gender,
-        {{ business_date(parse_timestamp('birth_date')) }} as birth_date,
+        {{ read_day('birth_date') }} as birth_date,
         province,
         city,
         lower(membership_level) as membership_level,
-        {{ parse_timestamp('membership_expires_at') }} as membership_expires_at,
-        {{ parse_timestamp('registered_at') }} as registered_at,
-        {{ parse_timestamp('updated_at') }} as updated_at
+        {{ read_instant('membership_expires_at') }} as membership_expires_at,
+        {{ read_instant('registered_at') }} as registered_at,
+        {{ read_instant('updated_at') }} as updated_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         typed.*,
-        {{ reject_reason(required=['customer_id'], known_at=['registered_at', 'updated_at'], erasable=true) }} as _reject_reason
+        {{ reject_reason(columns, required=['customer_id'], known_at=['registered_at', 'updated_at'], erasable=true) }} as _reject_reason
     from typed
     left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
 )

@@ -1,30 +1,34 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'request_id', 'customer_id', 'requested_at',
-] %}
+{%- set columns = {
+    'request_id': 'key', 'customer_id': 'key', 'requested_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('crm', 'crm_erasure_requests') }}
+    {{ raw_rows(source('crm', 'crm_erasure_requests'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        request_id,
-        customer_id,
-        {{ parse_timestamp('requested_at') }} as requested_at
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('request_id') }} as request_id,
+        {{ read_key('customer_id') }} as customer_id,
+        {{ read_instant('requested_at') }} as requested_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['request_id', 'customer_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['request_id', 'customer_id']) }} as _reject_reason
     from typed
 )
 

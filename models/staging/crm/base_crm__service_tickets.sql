@@ -1,15 +1,18 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'ticket_id', 'customer_id', 'opened_at', 'closed_at', 'topic', 'satisfaction',
-] %}
+{%- set columns = {
+    'ticket_id': 'key', 'customer_id': 'key', 'opened_at': 'instant', 'closed_at': 'instant', 'topic': 'text',
+    'satisfaction': 'whole',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('crm', 'crm_service_tickets') }}
+    {{ raw_rows(source('crm', 'crm_service_tickets'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -18,20 +21,23 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        ticket_id,
-        customer_id,
-        {{ parse_timestamp('opened_at') }} as opened_at,
-        {{ parse_timestamp('closed_at') }} as closed_at,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('ticket_id') }} as ticket_id,
+        {{ read_key('customer_id') }} as customer_id,
+        {{ read_instant('opened_at') }} as opened_at,
+        {{ read_instant('closed_at') }} as closed_at,
         lower(topic) as topic,
-        {{ parse_number('satisfaction', 'int') }} as satisfaction
+        {{ read_whole('satisfaction', 'int') }} as satisfaction
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['ticket_id'],
             instants=['opened_at'],
             erasable=true,

@@ -1,27 +1,24 @@
 {%- set tables = {
     'crm_customers': {
-        'text': ['customer_id', 'name', 'phone', 'email', 'id_number', 'province', 'city', 'address', 'membership_level'],
-        'gender': ['gender'],
-        'instant': ['birth_date', 'membership_expires_at', 'registered_at', 'updated_at'],
+        'customer_id': 'key', 'name': 'name', 'phone': 'code', 'email': 'text', 'id_number': 'code',
+        'gender': 'gender', 'birth_date': 'day', 'province': 'name', 'city': 'name', 'address': 'name',
+        'membership_level': 'text', 'membership_expires_at': 'instant', 'registered_at': 'instant',
+        'updated_at': 'instant',
     },
     'crm_consents': {
-        'text': ['customer_id', 'purpose', 'channel'],
-        'boolean': ['granted'],
-        'instant': ['recorded_at'],
+        'customer_id': 'key', 'purpose': 'text', 'channel': 'text', 'granted': 'boolean',
+        'recorded_at': 'instant',
     },
     'crm_erasure_requests': {
-        'text': ['request_id', 'customer_id'],
-        'instant': ['requested_at'],
+        'request_id': 'key', 'customer_id': 'key', 'requested_at': 'instant',
     },
     'crm_service_tickets': {
-        'text': ['ticket_id', 'customer_id', 'topic'],
-        'instant': ['opened_at', 'closed_at'],
-        'number': ['satisfaction'],
+        'ticket_id': 'key', 'customer_id': 'key', 'opened_at': 'instant', 'closed_at': 'instant',
+        'topic': 'text', 'satisfaction': 'whole',
     },
     'crm_contracts': {
-        'text': ['contract_id', 'customer_id', 'product'],
-        'instant': ['started_at', 'due_at', 'settled_at'],
-        'number': ['amount'],
+        'contract_id': 'key', 'customer_id': 'key', 'product': 'text', 'started_at': 'instant',
+        'due_at': 'instant', 'settled_at': 'instant', 'amount': 'number',
     },
 } -%}
 

@@ -1,34 +1,39 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'city', 'province', 'latitude', 'longitude', 'city_tier', 'population', 'income_index',
-] %}
+{%- set columns = {
+    'city': 'name', 'province': 'name', 'latitude': 'coordinate', 'longitude': 'coordinate', 'city_tier': 'text',
+    'population': 'whole', 'income_index': 'number',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('geo', 'geo_regions') }}
+    {{ raw_rows(source('geo', 'geo_regions'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
         city,
         province,
-        {{ parse_number('latitude', 'double') }} as latitude,
-        {{ parse_number('longitude', 'double') }} as longitude,
+        {{ read_coordinate('latitude') }} as latitude,
+        {{ read_coordinate('longitude') }} as longitude,
         lower(city_tier) as city_tier,
-        {{ parse_number('population', 'bigint') }} as population,
-        {{ parse_number('income_index') }} as income_index
+        {{ read_whole('population') }} as population,
+        {{ read_number('income_index') }} as income_index
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['city']) }} as _reject_reason
+        {{ reject_reason(columns, required=['city']) }} as _reject_reason
     from typed
 )
 

@@ -1,7 +1,7 @@
 {%- set tables = {
     'geo_regions': {
-        'text': ['city', 'province', 'city_tier'],
-        'number': ['latitude', 'longitude', 'population', 'income_index'],
+        'city': 'name', 'province': 'name', 'latitude': 'coordinate', 'longitude': 'coordinate',
+        'city_tier': 'text', 'population': 'whole', 'income_index': 'number',
     },
 } -%}
 

@@ -1,34 +1,40 @@
 -- Ephemeral: an unkeyed hash of a telephone number is as good as the number itself.
 {{ config(materialized='ephemeral') }}
 
-{%- set columns = [
-    'partner', 'member_id', 'phone_hash', 'tier', 'points', 'updated_at',
-] %}
+{%- set columns = {
+    'partner': 'text', 'member_id': 'key', 'phone_hash': 'code', 'tier': 'text', 'points': 'whole',
+    'updated_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('partner', 'partner_members') }}
+    {{ raw_rows(source('partner', 'partner_members'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
         lower(partner) as partner,
-        member_id,
+        {{ read_key('member_id') }} as member_id,
         case when phone_hash rlike '^[0-9a-fA-F]{64}$' then lower(phone_hash) end as phone_hash,
         lower(tier) as tier,
-        {{ parse_number('points', 'bigint') }} as points,
-        {{ parse_timestamp('updated_at') }} as updated_at
+        {{ read_whole('points') }} as points,
+        {{ read_instant('updated_at') }} as updated_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['partner', 'member_id'],
             readable=['phone_hash'],
             known_at=['updated_at'],

@@ -1,8 +1,7 @@
 {%- set tables = {
     'partner_members': {
-        'text': ['partner', 'member_id', 'phone_hash', 'tier'],
-        'number': ['points'],
-        'instant': ['updated_at'],
+        'partner': 'text', 'member_id': 'key', 'phone_hash': 'code', 'tier': 'text', 'points': 'whole',
+        'updated_at': 'instant',
     },
 } -%}
 

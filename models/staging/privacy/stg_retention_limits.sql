@@ -5,11 +5,11 @@ register as (
 ),
 
 orders as (
-    select {{ parse_timestamp('ordered_at') }} as ordered_at from {{ source('shop', 'shop_orders') }}
+    select ordered_at from {{ read_columns(source('shop', 'shop_orders'), {'ordered_at': 'instant'}) }} as orders
 ),
 
 events as (
-    select {{ parse_timestamp('occurred_at') }} as occurred_at from {{ source('app', 'app_events') }}
+    select occurred_at from {{ read_columns(source('app', 'app_events'), {'occurred_at': 'instant'}) }} as events
 ),
 
 newest as (

@@ -1,32 +1,37 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'store_id', 'product_id', 'stock_date', 'on_hand', 'on_order',
-] %}
+{%- set columns = {
+    'store_id': 'key', 'product_id': 'key', 'stock_date': 'day', 'on_hand': 'number', 'on_order': 'number',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('shop', 'shop_inventory') }}
+    {{ raw_rows(source('shop', 'shop_inventory'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        store_id,
-        product_id,
-        {{ business_date(parse_timestamp('stock_date')) }} as stock_date,
-        {{ parse_number('on_hand') }} as on_hand,
-        {{ parse_number('on_order') }} as on_order
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('store_id') }} as store_id,
+        {{ read_key('product_id') }} as product_id,
+        {{ read_day('stock_date') }} as stock_date,
+        {{ read_number('on_hand') }} as on_hand,
+        {{ read_number('on_order') }} as on_order
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['store_id', 'product_id', 'on_hand'], readable=['on_hand', 'on_order'], instants=['stock_date']
         ) }} as _reject_reason
     from typed

@@ -1,15 +1,18 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price', 'description',
-] %}
+{%- set columns = {
+    'order_item_id': 'key', 'order_id': 'key', 'product_id': 'key', 'quantity': 'number', 'unit_price': 'number',
+    'description': 'name',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns, absent=absent_columns(source('shop', 'shop_order_items'), ['description'])) }}
-    from {{ source('shop', 'shop_order_items') }}
+    {{ raw_rows(source('shop', 'shop_order_items'), columns, absent=absent_columns(source('shop', 'shop_order_items'), ['description'])) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 orders as (
@@ -27,20 +30,23 @@ withheld_orders as (
 
 typed as (
     select
-        struct(*) as raw,
-        order_item_id,
-        order_id,
-        product_id,
-        {{ parse_number('quantity') }} as quantity,
-        {{ parse_number('unit_price') }} as unit_price,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('order_item_id') }} as order_item_id,
+        {{ read_key('order_id') }} as order_id,
+        {{ read_key('product_id') }} as product_id,
+        {{ read_number('quantity') }} as quantity,
+        {{ read_number('unit_price') }} as unit_price,
         description
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         coalesce(withheld_reason, {{ reject_reason(
+            columns,
             required=['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
             readable=['quantity', 'unit_price'],
             others={'order_id: unknown order': 'order_id is not null and known_order_id is null'}

@@ -1,16 +1,19 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'order_id', 'customer_id', 'store_id', 'channel', 'status', 'ordered_at', 'paid_at', 'discount_amount',
-    'shipping_amount', 'coupon_id',
-] %}
+{%- set columns = {
+    'order_id': 'key', 'customer_id': 'key', 'store_id': 'key', 'channel': 'text', 'status': 'text',
+    'ordered_at': 'instant', 'paid_at': 'instant', 'discount_amount': 'number', 'shipping_amount': 'number',
+    'coupon_id': 'key',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('shop', 'shop_orders') }}
+    {{ raw_rows(source('shop', 'shop_orders'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 erased as (
@@ -19,24 +22,27 @@ erased as (
 
 typed as (
     select
-        struct(*) as raw,
-        order_id,
-        customer_id,
-        store_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('order_id') }} as order_id,
+        {{ read_key('customer_id') }} as customer_id,
+        {{ read_key('store_id') }} as store_id,
         {{ standard_spelling('channel', 'order_channel') }} as channel,
         {{ standard_spelling('status', 'order_status') }} as status,
-        {{ parse_timestamp('ordered_at') }} as ordered_at,
-        {{ parse_timestamp('paid_at') }} as paid_at,
-        {{ parse_number('discount_amount') }} as discount_amount,
-        {{ parse_number('shipping_amount') }} as shipping_amount,
-        coupon_id
+        {{ read_instant('ordered_at') }} as ordered_at,
+        {{ read_instant('paid_at') }} as paid_at,
+        {{ read_number('discount_amount') }} as discount_amount,
+        {{ read_number('shipping_amount') }} as shipping_amount,
+        {{ read_key('coupon_id') }} as coupon_id
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
         {{ reject_reason(
+            columns,
             required=['order_id'],
             readable=['discount_amount', 'shipping_amount'],
             instants=['ordered_at'],

@@ -1,34 +1,39 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'product_id', 'product_name', 'category', 'brand', 'list_price', 'unit_cost', 'launched_at',
-] %}
+{%- set columns = {
+    'product_id': 'key', 'product_name': 'name', 'category': 'text', 'brand': 'name', 'list_price': 'number',
+    'unit_cost': 'number', 'launched_at': 'instant',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('shop', 'shop_products') }}
+    {{ raw_rows(source('shop', 'shop_products'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        product_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('product_id') }} as product_id,
         product_name,
         lower(category) as category,
         lower(brand) as brand,
-        {{ parse_number('list_price') }} as list_price,
-        {{ parse_number('unit_cost') }} as unit_cost,
-        {{ parse_timestamp('launched_at') }} as launched_at
+        {{ read_number('list_price') }} as list_price,
+        {{ read_number('unit_cost') }} as unit_cost,
+        {{ read_instant('launched_at') }} as launched_at
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['product_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['product_id']) }} as _reject_reason
     from typed
 )
 

@@ -1,32 +1,36 @@
 {{ config(materialized='view') }}
 
-{%- set columns = [
-    'store_id', 'store_name', 'city', 'latitude', 'longitude',
-] %}
+{%- set columns = {
+    'store_id': 'key', 'store_name': 'name', 'city': 'name', 'latitude': 'coordinate', 'longitude': 'coordinate',
+} %}
 
 with
 
 raw_rows as (
-    select
-        {{ text_columns(columns) }}
-    from {{ source('shop', 'shop_stores') }}
+    {{ raw_rows(source('shop', 'shop_stores'), columns) }}
+),
+
+column_forms as (
+    {{ column_forms(columns) }}
 ),
 
 typed as (
     select
-        struct(*) as raw,
-        store_id,
+        struct({{ columns | join(', ') }}) as raw,
+        {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ read_key('store_id') }} as store_id,
         store_name,
         city,
-        {{ parse_number('latitude', 'double') }} as latitude,
-        {{ parse_number('longitude', 'double') }} as longitude
+        {{ read_coordinate('latitude') }} as latitude,
+        {{ read_coordinate('longitude') }} as longitude
     from raw_rows
+    cross join column_forms
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['store_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['store_id']) }} as _reject_reason
     from typed
 )
 

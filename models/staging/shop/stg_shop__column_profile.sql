@@ -1,26 +1,23 @@
 {%- set tables = {
     'shop_orders': {
-        'text': ['order_id', 'customer_id', 'store_id', 'channel', 'status', 'coupon_id'],
-        'instant': ['ordered_at', 'paid_at'],
-        'number': ['discount_amount', 'shipping_amount'],
+        'order_id': 'key', 'customer_id': 'key', 'store_id': 'key', 'channel': 'text', 'status': 'text',
+        'ordered_at': 'instant', 'paid_at': 'instant', 'discount_amount': 'number',
+        'shipping_amount': 'number', 'coupon_id': 'key',
     },
     'shop_order_items': {
-        'text': ['order_item_id', 'order_id', 'product_id', 'description'],
-        'number': ['quantity', 'unit_price'],
+        'order_item_id': 'key', 'order_id': 'key', 'product_id': 'key', 'quantity': 'number',
+        'unit_price': 'number', 'description': 'name',
     },
     'shop_products': {
-        'text': ['product_id', 'product_name', 'category', 'brand'],
-        'number': ['list_price', 'unit_cost'],
-        'instant': ['launched_at'],
+        'product_id': 'key', 'product_name': 'name', 'category': 'text', 'brand': 'name',
+        'list_price': 'number', 'unit_cost': 'number', 'launched_at': 'instant',
     },
     'shop_stores': {
-        'text': ['store_id', 'store_name', 'city'],
-        'number': ['latitude', 'longitude'],
+        'store_id': 'key', 'store_name': 'name', 'city': 'name', 'latitude': 'coordinate',
+        'longitude': 'coordinate',
     },
     'shop_inventory': {
-        'text': ['store_id', 'product_id'],
-        'instant': ['stock_date'],
-        'number': ['on_hand', 'on_order'],
+        'store_id': 'key', 'product_id': 'key', 'stock_date': 'day', 'on_hand': 'number', 'on_order': 'number',
     },
 } -%}
 

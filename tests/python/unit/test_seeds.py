@@ -7,6 +7,8 @@ made of a seed: a goal twice is a goal of `goal_gaps` twice.
 from __future__ import annotations
 
 import csv
+import re
+import zoneinfo
 
 import pytest
 
@@ -94,6 +96,16 @@ def test_values_are_known(subject: tuple[str, str], values: set[str]) -> None:
 @pytest.mark.parametrize("seed, columns", GIVEN.items())
 def test_what_is_needed_is_given(seed: str, columns: tuple[str, ...]) -> None:
     assert [row for row in rows_of(seed) if not all(row[column].strip() for column in columns)] == []
+
+
+def test_words_for_time_zones_stand_for_zones() -> None:
+    """For an offset, a zone by its name, or for several; anything else would be an error of the build."""
+    zones = {row["spelling"]: row["standard"] for row in rows_of("spellings") if row["field"] == "time_zone"}
+    assert {"utc", "cet", "pst", "cst"} <= zones.keys()
+    offset = re.compile(r"Z|[+-](0\d|1[0-4]):[0-5]\d")
+    known = zoneinfo.available_timezones() | {"ambiguous"}
+    assert {word: zone for word, zone in zones.items() if zone not in known and not offset.fullmatch(zone)} == {}
+    assert [word for word in zones if word != word.lower() or not re.fullmatch("[a-z][a-z ]*", word)] == []
 
 
 def test_every_offer_says_what_it_brings() -> None:

@@ -1,0 +1,178 @@
+{#-
+  How staging reads raw columns. The contract says of what kind each column is (`meta.kind` in models/staging/<source>/_<source>__sources.yml):
+
+    key         names something: what a whole number is when written plainly (read_key)
+    code        the digits of something that joins nothing: telephone and identity numbers, hashes (plain_code)
+    number      read_number;  whole  read_whole;  coordinate  read_coordinate
+    instant     a point in time, UTC (read_instant);  day  where the business is (read_day)
+    boolean     read_boolean
+    text        a category;  name  what people and things are called, and free text (clean_text)
+
+  A base model repeats the kinds as `columns`, {column: kind}, since unit tests have no contract, and reads a raw table in three steps:
+
+    raw_rows     {{ raw_rows(source, columns) }}: what arrived, as text
+    column_forms {{ column_forms(columns) }}: how each column is written, decided from all its values, one row
+    typed        raw_rows cross join column_forms; read_<kind>(column) for each column
+-#}
+
+{#-
+  Every raw column as text without surrounding blanks, null where it says that there is nothing; columns that the raw table
+  does not have (`absent`) are null. Beside each, as its kind needs it, what follows from the value alone:
+    <column>__type   its type in the raw table
+    <column>__plain  a number without currency, groups and foreign digits (plain_amount), a time in ASCII (plain_time)
+    <column>__form   what the value says of how its column is written (form_of_...), '?' where it can be read in two ways
+    <column>__time, <column>__zone   a time without AM, PM and zone, and the zone
+  The text is short, since a metastore on Derby keeps no view of 32,700 characters.
+-#}
+{% macro raw_rows(relation, columns, absent=[]) -%}
+    with
+
+    texts as (
+    select
+    {%- for column in columns %}
+    {{ 'cast(null as string)' if column in absent else 'cast(' ~ column ~ ' as string)' }} as {{ column }},
+    {{ "'string'" if column in absent else 'typeof(' ~ column ~ ')' }} as {{ column }}__type{{ ',' if not loop.last }}
+    {%- endfor %}
+    from {{ relation }}
+    ),
+
+    cleaned as (
+    select
+    {%- for column, kind in columns.items() %}
+    {{ clean_text(typed_text(column, kind), kind) }} as {{ column }},
+    {{ column }}__type{{ ',' if not loop.last }}
+    {%- endfor %}
+    from texts
+    ),
+
+    plain as (
+    {%- set codes = [] %}
+    {%- for column, kind in columns.items() if kind == 'code' %} {%- do codes.append(column) %} {%- endfor %}
+    select
+    *{{ ' except (' ~ codes | join(', ') ~ ')' if codes }}
+    {%- for column, kind in columns.items() %}
+    {%- if kind == 'code' %},
+    {{ one_line(plain_code(column)) }} as {{ column }}
+    {%- elif kind == 'key' %},
+    {{ one_line(form_of_key(column)) }} as {{ column }}__form
+    {%- elif kind in ['number', 'whole'] %},
+    {{ one_line(plain_amount(column)) }} as {{ column }}__plain
+    {%- elif kind in ['instant', 'day'] %},
+    {{ one_line(plain_time(column)) }} as {{ column }}__plain
+    {%- endif %}
+    {%- endfor %}
+    from cleaned
+    ),
+
+    formed as (
+    select
+    *
+    {%- for column, kind in columns.items() %}
+    {%- if kind in ['number', 'whole'] %},
+    {{ one_line(form_of_number(column, kind)) }} as {{ column }}__form
+    {%- elif kind in ['instant', 'day'] %},
+    {{ one_line(form_of_time(column)) }} as {{ column }}__form,
+    {{ one_line(time_and_zone(column)) }} as {{ column }}__time
+    {%- endif %}
+    {%- endfor %}
+    from plain
+    )
+
+    select
+    *
+    {%- for column, kind in columns.items() if kind in ['instant', 'day'] %},
+    {{ one_line(zone(column)) }} as {{ column }}__zone
+    {%- endfor %}
+    from formed
+{%- endmacro %}
+
+
+{#- The text of a raw column says all that its type said: a timestamp is in UTC, in a session in UTC (profiles.yml), and 5.0 of a double is 5. -#}
+{% macro typed_text(column, kind) -%}
+    {%- if kind in ['instant', 'day'] -%} if({{ column }}__type = 'timestamp', concat({{ column }}, 'Z'), {{ column }})
+    {%- elif kind in ['text', 'boolean'] -%} if({{ column }}__type in ('double', 'float'), regexp_replace({{ column }}, '[.]0$', ''), {{ column }})
+    {%- else -%} {{ column }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+  How each column is written, from all its values, as the struct `written`: what a single value leaves open. One row; null for a column that
+  leaves it open as well or contradicts itself. Expects `raw_rows`.
+    key           the smallest of 'fraction' < 'plain' < 'whole' < 'with exponent': what no key contradicts (form_of_key)
+    number, whole '.' or ',': the decimal sign
+    instant, day  'dmy' or 'mdy': whether the day or the month comes first
+    <day>__utc    whether all values of a day are midnight in UTC: the day itself is meant
+-#}
+{% macro column_forms(columns) -%}
+    select named_struct(
+        'raw_rows', count(*)
+        {%- for column, kind in columns.items() %}
+        {%- if kind == 'key' %},
+        '{{ column }}', min({{ column }}__form)
+        {%- elif can_be_ambiguous(kind) %},
+        '{{ column }}', {{ agreed('nullif(' ~ column ~ "__form, '?')") }}
+        {%- endif %}
+        {%- if kind == 'day' %},
+        '{{ column }}__utc', coalesce(every({{ is_utc_midnight(column) }}), false)
+        {%- endif %}
+        {%- endfor %}
+    ) as written
+    from raw_rows
+{%- endmacro %}
+
+
+{#- The value of an expression on which all rows that have one agree, or null. -#}
+{% macro agreed(expression) -%}
+    case when min({{ expression }}) = max({{ expression }}) then min({{ expression }}) end
+{%- endmacro %}
+
+
+{#-
+  Which columns hold a value that can be read in two ways, and the column does not say which: a struct of booleans. Expects `raw_rows` and
+  `column_forms`; for `reject_reason`.
+-#}
+{% macro ambiguous_columns(columns) -%}
+    {%- set fields -%}
+    named_struct('raw_rows', false
+            {%- for column, kind in columns.items() if can_be_ambiguous(kind) %},
+            '{{ column }}', coalesce({{ column }}__form = '?' and written.{{ column }} is null, false)
+            {%- if kind in ['instant', 'day'] %} or {{ column }}__zone = 'ambiguous' {%- endif %}
+            {%- endfor %})
+    {%- endset -%}
+    {{ one_line(fields) }}
+{%- endmacro %}
+
+
+{#- SQL in one line, for a view must be short; no text in quotes may hold two blanks. -#}
+{% macro one_line(sql) -%}
+    {{ sql.split() | join(' ') }}
+{%- endmacro %}
+
+
+{% macro can_be_ambiguous(kind) -%}
+    {{ return(kind in ['number', 'whole', 'instant', 'day']) }}
+{%- endmacro %}
+
+
+{#- Some columns of a raw table read as a base model reads them, as a subquery: {column: kind}, keys and instants. -#}
+{% macro read_columns(relation, columns) -%}
+    (
+        with
+
+        raw_rows as (
+            {{ raw_rows(relation, columns) }}
+        ),
+
+        column_forms as (
+            {{ column_forms(columns) }}
+        )
+
+        select
+            {%- for column, kind in columns.items() %}
+            {{ read_key(column) if kind == 'key' else read_instant(column) }} as {{ column }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from raw_rows
+        cross join column_forms
+    )
+{%- endmacro %}
