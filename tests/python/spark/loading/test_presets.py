@@ -57,8 +57,8 @@ EXPECTED: dict[str, tuple[dict[str, int], str, tuple]] = {
     ),
     "tmall": (
         {"app_events": 3, "shop_products": 2, "crm_customers": 2},
-        "select max(occurred_at), count_if(event_type = 'favourite'), max(gender) "
-        "from app_events cross join (select gender from crm_customers)",
+        "select max(occurred_at), count_if(event_type = 'favourite'), (select max(gender) from crm_customers) "
+        "from app_events",
         ("20141111", 1, "male"),
     ),
 }  # fmt: skip
