@@ -225,6 +225,7 @@ VALID = {
     """,
     "dim_stores": """
         store_id: concat('s', id)
+        store_name: 'High Street'
         city: 'Hangzhou'
         latitude: 30.25D
         longitude: 120.17D
