@@ -5,6 +5,7 @@
     'ads': ['campaigns', 'impressions'],
     'partner': ['members'],
     'geo': ['regions'],
+    'fx': ['rates'],
 } -%}
 
 with

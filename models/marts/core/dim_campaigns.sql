@@ -1,4 +1,6 @@
 -- depends_on: {{ ref('gate_crm') }}
+-- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
 -- depends_on: {{ ref('gate_ads') }}
 with
 

@@ -1,5 +1,6 @@
 -- depends_on: {{ ref('gate_crm') }}
 -- depends_on: {{ ref('gate_shop') }}
+-- depends_on: {{ ref('gate_app') }}
 with
 
 stores as (

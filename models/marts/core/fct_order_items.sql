@@ -4,13 +4,13 @@
 with
 
 orders as (
-    select order_id, coalesce(discount_amount, 0) as discount_amount
+    select order_id, currency, coalesce(discount_amount, 0) as discount_amount
     from {{ ref('stg_shop__orders') }}
 ),
 
 order_items as (
     select
-        order_item_id, order_id, product_id, quantity, unit_price,
+        order_item_id, order_id, product_id, quantity, unit_price, original_unit_price,
         try_cast(quantity * unit_price as decimal(18, 4)) as gross_amount
     from {{ ref('stg_shop__order_items') }}
 ),
@@ -19,6 +19,7 @@ cumulated as (
     select
         order_items.*,
         orders.discount_amount,
+        orders.currency,
         sum(abs(gross_amount)) over (partition by order_id order by order_item_id) as value_so_far,
         sum(abs(gross_amount)) over (partition by order_id) as order_value,
         count(*) over (partition by order_id order by order_item_id)
@@ -53,5 +54,7 @@ select
         gross_amount - discount_so_far
         + coalesce(lag(discount_so_far) over (partition by order_id order by order_item_id), 0)
         as decimal(18, 4)
-    ) as net_amount
+    ) as net_amount,
+    currency,
+    original_unit_price
 from discounted

@@ -19,6 +19,7 @@ totals as (
     select
         order_id,
         sum(gross_amount) as gross_amount,
+        sum(try_cast(quantity * original_unit_price as decimal(18, 4))) as original_gross_amount,
         cast(count(*) as int) as item_count
     from order_items
     group by order_id
@@ -30,6 +31,11 @@ valued as (
         orders.*,
         cast(coalesce(totals.gross_amount, 0) as decimal(18, 4)) as gross_amount,
         cast(if(totals.order_id is null, 0, coalesce(orders.discount_amount, 0)) as decimal(18, 4)) as applied_discount,
+        cast(
+            coalesce(totals.original_gross_amount, 0)
+            - if(totals.order_id is null, 0, coalesce(orders.original_discount_amount, 0))
+            as decimal(18, 4)
+        ) as original_net_amount,
         coalesce(totals.item_count, 0) as item_count
     from orders
     left join totals on orders.order_id = totals.order_id
@@ -51,6 +57,9 @@ select
     valued.coupon_id,
     valued.paid_at,
     valued.paid_at is not null as is_paid,
-    coalesce(valued.status = 'cancelled', false) as is_cancelled
+    coalesce(valued.status = 'cancelled', false) as is_cancelled,
+    valued.currency,
+    valued.exchange_rate,
+    valued.original_net_amount
 from valued
 left join customers on valued.customer_id = customers.customer_id

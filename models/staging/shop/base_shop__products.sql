@@ -1,14 +1,15 @@
 {{ config(materialized='view') }}
 
 {%- set columns = [
-    'product_id', 'product_name', 'category', 'brand', 'list_price', 'unit_cost', 'launched_at',
+    'product_id', 'product_name', 'category', 'brand', 'list_price', 'unit_cost', 'launched_at', 'currency',
 ] %}
+{%- set absent = absent_columns(source('shop', 'shop_products'), ['currency']) %}
 
 with
 
 raw_rows as (
     select
-        {{ text_columns(columns) }}
+        {{ text_columns(columns, absent) }}
     from {{ source('shop', 'shop_products') }}
 ),
 
@@ -21,15 +22,18 @@ typed as (
         lower(brand) as brand,
         {{ parse_number('list_price') }} as list_price,
         {{ parse_number('unit_cost') }} as unit_cost,
-        {{ parse_timestamp('launched_at') }} as launched_at
+        {{ parse_timestamp('launched_at') }} as launched_at,
+        upper(currency) as currency
     from raw_rows
 ),
 
 checked as (
     select
         *,
-        {{ reject_reason(required=['product_id']) }} as _reject_reason
+        {{ reject_reason(required=['product_id'], others=currency_rules(absent)) }} as _reject_reason
     from typed
+    -- A list of prices has no day: the newest rate holds.
+    {{ join_exchange_rates('typed.currency', 'null') }}
 )
 
 select
@@ -37,9 +41,10 @@ select
     product_name,
     category,
     brand,
-    list_price,
-    unit_cost,
+    {{ converted('list_price') }} as list_price,
+    {{ converted('unit_cost') }} as unit_cost,
     {{ if_planned('launched_at') }} as launched_at,
+    currency,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_products', columns) }} as _raw_row,
     {{ row_rank('product_id', 'launched_at desc nulls last') }} as _row_rank,

@@ -18,6 +18,7 @@ OTHERS: dict[str, tuple] = {
     "raw_database": ("landing", "arrivals_2025"),
     "create_missing_sources": (False, False),
     "business_timezone": ("America/Los_Angeles", "Asia/Kolkata"),
+    "reporting_currency": ("EUR", "CNY"),
     "earliest_date": ("2000-01-01", "2024-03-01"),
     "late_event_days": (1, 30),
     "conversion_window_days": (1, 30),

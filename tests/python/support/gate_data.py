@@ -144,6 +144,11 @@ VALID = {
         cost: cast(id as decimal(18, 4))
         is_unusable_propensity: false
     """,
+    "stg_fx__rates": """
+        currency: 'USD'
+        rate_date: date_add(date '2024-01-01', cast(id as int))
+        rate: 0.9D
+    """,
     "stg_partner__members": """
         partner: 'airline'
         member_id: concat('m', id)
