@@ -13,5 +13,7 @@ def model(dbt, session):
         "stg_shop__stores__rejected": dbt.ref("stg_shop__stores__rejected"),
         "stg_shop__inventory": dbt.ref("stg_shop__inventory"),
         "stg_shop__inventory__rejected": dbt.ref("stg_shop__inventory__rejected"),
+        "stg_shop__refunds": dbt.ref("stg_shop__refunds"),
+        "stg_shop__refunds__rejected": dbt.ref("stg_shop__refunds__rejected"),
     }
     return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))

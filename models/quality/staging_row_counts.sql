@@ -1,6 +1,6 @@
 {%- set entities = {
     'crm': ['customers', 'consents', 'erasure_requests', 'service_tickets', 'contracts'],
-    'shop': ['orders', 'order_items', 'products', 'stores', 'inventory'],
+    'shop': ['orders', 'order_items', 'products', 'stores', 'inventory', 'refunds'],
     'app': ['events', 'experiments'],
     'ads': ['campaigns', 'impressions'],
     'partner': ['members'],

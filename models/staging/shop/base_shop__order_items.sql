@@ -17,12 +17,8 @@ orders as (
     from {{ ref('stg_shop__orders') }}
 ),
 
--- Lines of a withheld order go with it: they have neither a customer nor a date of their own.
 withheld_orders as (
-    select order_id as withheld_order_id, min(_reject_reason) as withheld_reason
-    from {{ ref('base_shop__orders') }}
-    where {{ is_withheld() }}
-    group by order_id
+    {{ withheld_orders() }}
 ),
 
 typed as (

@@ -31,6 +31,8 @@ OTHERS: dict[str, tuple] = {
     "experiment_all_pairs": (True, True),
     "coupon_window_days": (7, 90),
     "value_period_days": (30, 200),
+    "value_basis": ("gross", "margin"),
+    "count_refunded_orders": (False, False),
     "rfm_cut_points": (CUTS, CUTS | {"monetary": None}),
     "region_max_km": (10, 2_000),
     "audience_radius_km": (1, 50),
