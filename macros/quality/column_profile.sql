@@ -65,11 +65,12 @@ from limited
 {%- endmacro %}
 
 
-{#- One row with an array of counts per column. A word for nothing is what `clean_text` makes null although something is written. -#}
+{#- One row with an array of counts per column. A word for nothing is what `raw_rows` makes null although something is written. -#}
 {% macro column_counts(source_name, table_name, columns) -%}
-    {%- set optional = {'shop_order_items': ['description'], 'ads_impressions': ['propensity']}.get(table_name) -%}
-    {%- set absent = absent_columns(source(source_name, table_name), optional) if optional else [] -%}
     {%- set raw_table = raw_table_or_empty(source_name, table_name) -%}
+    {#- An optional table that is not there has all columns. -#}
+    {%- set optional = ['description', 'propensity', 'currency'] | select('in', columns) | list if raw_table is not string else [] -%}
+    {%- set absent = absent_columns(source(source_name, table_name), optional) if optional else [] -%}
     select
         '{{ table_name }}' as table_name,
         array(

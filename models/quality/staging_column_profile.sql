@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-{%- set sources = ['crm', 'shop', 'app', 'ads', 'partner', 'geo'] -%}
+{%- set sources = ['crm', 'shop', 'app', 'ads', 'partner', 'geo', 'fx'] -%}
 
 {% for source_name in sources %}
 select

@@ -19,7 +19,7 @@ PUBLISHED = {
     "customer_identities", "customer_lifetime_value", "customer_rfm", "customer_segments", "customer_tags",
     "daily_sales", "demand_forecast", "dim_campaigns", "dim_customers", "dim_dates", "dim_products",
     "dim_stores", "experiment_results", "fct_ad_impressions", "fct_events", "fct_order_items", "fct_orders",
-    "fct_sessions", "gender_predictions", "goal_gaps", "model_verdicts", "product_recommendations",
+    "fct_refunds", "fct_sessions", "gender_predictions", "goal_gaps", "model_verdicts", "product_recommendations",
     "product_similarities",
     "purchase_propensity", "sales_forecast", "segment_profiles", "segment_selection", "segment_validation",
     "stock_alerts", "store_audience", "value_scorecard",
