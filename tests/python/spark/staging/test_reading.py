@@ -149,11 +149,11 @@ def test_numbers_are_read_as_each_country_reads_them(words: SparkSession) -> Non
     noise = st.text("0123456789.,' -+()", min_size=1, max_size=9)
     likely = st.from_regex(r"[-+(]?[0-9]{1,4}([.,' ][0-9]{2,4}){0,3}[-)]?", fullmatch=True)
     texts = {
-        "points": list(reference.random_amounts(random, 4000, ".", (0, 1, 2, 3, 4, 6))),
-        "commas": list(reference.random_amounts(random, 4000, ",", (0, 1, 2, 3, 4, 6))),
+        "points": list(reference.random_amounts(random, 3000, ".", (0, 1, 2, 3, 4, 6))),
+        "commas": list(reference.random_amounts(random, 3000, ",", (0, 1, 2, 3, 4, 6))),
         "undecided": [text for text in reference.random_amounts(random, 4000, ".", (3,)) if TWO_WAYS.search(text)],
         "both": [text for sign in ".," for text in reference.random_amounts(random, 2000, sign, (0, 2, 3))],
-        "noise": drawn(noise, 3000), "likely": drawn(likely, 3000),
+        "noise": drawn(noise, 2000), "likely": drawn(likely, 2000),
     }  # fmt: skip
     texts = {name: [value for value in values if value.strip(" -")] for name, values in texts.items()}
     expected = {name: reference.numbers(values) for name, values in texts.items()}
@@ -172,7 +172,7 @@ def test_times_are_instants(words: SparkSession, zone: str) -> None:
     random = Random(zone)
     cases = {}
     for order in ("dmy", "mdy"):
-        made = list(reference.random_times(random, 5000, zone, order))
+        made = list(reference.random_times(random, 3000, zone, order))
         cases[order] = (Column("instant", [text for text, _ in made]), [moment for _, moment in made])
     assert_read(words, cases, zone=zone)
 
