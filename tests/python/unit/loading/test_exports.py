@@ -67,7 +67,7 @@ ALIKE: dict[str, bytes] = {
     "no last line end": text().rstrip("\n").encode(),
     "blank lines": text().replace("\n", "\n\n").encode() + b",,,,,,,\n",
     "separators that end lines": text().replace("\n", ",\n").encode(),
-    "gzip": gzip.compress(text().encode()),
+    "gzip": gzip.compress(text().encode(), mtime=0),
     "header in lower case": text(header=[name.lower() for name in HEADER]).encode(),
     "header with blanks": text(header=[f" {name} " for name in HEADER]).encode(),
     "header of another release": text(
