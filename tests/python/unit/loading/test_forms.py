@@ -189,3 +189,18 @@ def test_words_for_nothing(word: str) -> None:
     for kind in ("key", "number", "instant", "day"):
         assert forms.normal(word, kind) is None
     assert (forms.normal(word, "text") is None) == (word not in ("NA", "undefined", "-", "nil"))
+
+
+def test_words_for_nothing_are_those_of_staging() -> None:
+    """What the loader makes null staging would, too; in texts both keep what may be a name."""
+    import regex
+
+    import staging_sql
+
+    pattern = {
+        kind: regex.compile(staging_sql.macros({})["unwanted_text"](kind).strip().replace("\\\\", "\\"))
+        for kind in ("text", "name")
+    }
+    assert {word for word in forms.NOTHING_IN_VALUES if pattern["text"].sub("", word)} <= {"?"}
+    assert {word for word in forms.NOTHING_ANYWHERE if pattern["text"].sub("", word)} == set()
+    assert pattern["name"].sub("", "NA") == "NA" and pattern["name"].sub("", "<NA>") == ""
