@@ -421,6 +421,7 @@ BROKEN |= {
 OTHERWISE = {
     ("stg_crm__customers", "expect_column_values_to_match_regex", "phone_hash"): {"phone_hash": "'no hash'"},
     ("stg_partner__members", "expect_column_values_to_match_regex", "phone_hash"): {"phone_hash": "'no hash'"},
+    ("stg_fx__rates", "expect_column_values_to_match_regex", "currency"): {"currency": "'dollars'"},
     ("dim_customers", "expect_column_values_to_not_match_regex", "customer_id"): {
         "customer_id": "cast(13800138000 + id as string)"
     },

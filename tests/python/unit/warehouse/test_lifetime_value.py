@@ -43,7 +43,7 @@ def test_who_brings_nothing_is_left_out_and_named(nothing: float) -> None:
     rows = purchases(rng.gamma(4, 25, 400))
     none = purchases(np.full(40, nothing)).assign(customer_id=lambda frame: "n" + frame["customer_id"])
     alone, together = fit_summary(summary(rows)), fit_summary(summary(pd.concat([rows, none], ignore_index=True)))
-    assert isinstance(alone.gammagamma, GammaGamma)
+    assert isinstance(alone.gammagamma, GammaGamma) and isinstance(together.bgnbd, BetaGeoNBD)
     assert together.gammagamma.to_dict() == alone.gammagamma.to_dict()
     assert together.bgnbd.customers_ == 440
     found = scored(pd.concat([rows, none], ignore_index=True))
