@@ -18,7 +18,7 @@ COLUMN_PROFILE = """
     is_mostly_nothing: false
 """
 VALID = {f"stg_{source}__linkage": LINKAGE for source in ("crm", "shop", "app", "ads")} | {
-    f"stg_{source}__column_profile": COLUMN_PROFILE for source in ("crm", "shop", "app", "ads", "partner", "geo")
+    f"stg_{source}__column_profile": COLUMN_PROFILE for source in ("crm", "shop", "app", "ads", "partner", "geo", "fx")
 }
 FLAGS = ("is_over_limit", "is_unmatched", "is_dominated", "is_unreadable", "is_poorly_readable", "is_mostly_nothing")
 BROKEN = {(relation, flag): {flag: "true"} for relation in VALID for flag in FLAGS if f"{flag}:" in VALID[relation]}
