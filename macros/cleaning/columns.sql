@@ -45,7 +45,7 @@
     cleaned as (
     select
     {%- for column, kind in columns.items() %}
-    {{ cleaned_text(typed_text(column, kind), kind if kind in ['key', 'name'] else 'text') }} as {{ column }},
+    nullif(regexp_replace({{ typed_text(column, kind) }}, unwanted__{{ kind if kind in ['key', 'name'] else 'text' }}, ''), '') as {{ column }},
     {{ column }}__type{{ ',' if not loop.last }}
     {%- endfor %}
     from texts

@@ -18,12 +18,6 @@
 {%- endmacro %}
 
 
-{#- Nearly all text is plain ASCII and begins like no word for nothing: that is told faster than what is unwanted. -#}
-{% macro cleaned_text(text, kind) -%}
-    case when {{ text }} rlike '^[0-9A-MO-TV-Za-mo-tv-z]([ -~]*[!-~])?$' then {{ text }} else nullif(regexp_replace({{ text }}, unwanted__{{ kind }}, ''), '') end
-{%- endmacro %}
-
-
 {#-
   One spelling per category: the seed `spellings` says what a spelling stands for. Without an entry the text
   itself is kept in lower case, or becomes null with `known_only`.
