@@ -58,6 +58,7 @@
     case
                 when {{ column }}__type not in ('string', 'void') then '.'
                 when {{ x }} rlike '^[+-]?[0-9]+$' then null
+                when {{ x }} rlike '^-?[0-9]+[.][0-9]{1,2}$' then '.'
                 when {{ x }} rlike '^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$' then
                     {{ "case when " ~ x ~ " like '%000' then '?' when " ~ x ~ " like '%,%' then '.' else ',' end" if kind == 'whole' else "'?'" }}
                 when {{ x }} rlike '^[+-]?[0-9]*[.][0-9]*([eE].*)?$|{{ comma_groups() }}' then '.'

@@ -70,6 +70,16 @@
 {%- endmacro %}
 
 
+{#-
+  Whether the usable rows with one key differ in an expression; null differs from nothing. Expects `_broken_rule`, the reason of
+  a row that is not usable anyway.
+-#}
+{% macro differs(expression, key) -%}
+    {%- set usable -%} if(_broken_rule is null, {{ expression }}, null) {%- endset -%}
+    coalesce(min({{ usable }}) over (partition by {{ key }}) <> max({{ usable }}) over (partition by {{ key }}), false)
+{%- endmacro %}
+
+
 {#- How many other usable rows have the same key; on the row that is kept, the number of rows removed. -#}
 {% macro duplicate_rows(key) -%}
     cast(count(*) over (partition by {{ key }}, _reject_reason is null) - 1 as int)

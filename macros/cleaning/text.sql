@@ -5,7 +5,7 @@
   words, whatever its case: Nil and Null are surnames, NA is Namibia and Naples, a product may be called '-'. So a column of names loses
   what programs alone write, as they write it.
 -#}
-{% macro clean_text(text, kind='text') -%}
+{% macro unwanted_text(kind='text') -%}
     {%- set unseen = '[\\\\p{Z}\\\\p{Cc}\\\\p{Cf}]' -%}
     {%- set nothing -%}
         {%- if kind == 'name' -%}
@@ -14,7 +14,7 @@
         (?i:[(<\\[]?(?:null|none|nan|nat|nil|n/?a|undefined)[)>\\]]?|n[.]a[.]|\\\\n|[(]?not set[)]?|[(](?:not provided|blank|empty)[)]|[-\u2013\u2014]{1,3}|#(?:n/a|null!|ref!|value!|name[?]|div/0!|num!))
         {%- endif -%}
     {%- endset -%}
-    nullif(regexp_replace({{ text }}, '^{{ unseen }}*(?:{{ nothing }}){{ unseen }}*$|^{{ unseen }}+|{{ unseen }}+${{ "|\\\\p{Cf}+" if kind == "key" }}', ''), '')
+    ^{{ unseen }}*(?:{{ nothing }}){{ unseen }}*$|^{{ unseen }}+|{{ unseen }}+${{ "|\\\\p{Cf}+" if kind == "key" }}
 {%- endmacro %}
 
 

@@ -22,11 +22,11 @@
 {%- endmacro %}
 
 
-{#- What each buyer spends in a year at the rate up to a day, as `clv_12m_simple` of customer_rfm. Reads `orders` and `as_of`. -#}
+{#- What each buyer spends in a year at the rate up to a day, as `clv_12m_simple` of customer_rfm. Reads `orders`, in which refunds are negative, and `as_of`. -#}
 {% macro buyers_until(day) -%}
     select
         customer_id,
-        cast(sum(net_amount) as double) / greatest(datediff({{ day }}, min(order_date)), 90) * 365 as clv
+        cast(sum(amount) as double) / greatest(datediff({{ day }}, min(order_date)), 90) * 365 as clv
     from orders
     cross join as_of
     where order_date <= {{ day }}

@@ -3,25 +3,34 @@
   registers; they exist in in-process and Spark Connect sessions, not in those of a thrift server.
 -#}
 
-{#- A value as AES-256-GCM ciphertext in base64: nonce (12 bytes), ciphertext, tag (16 bytes). Bound to the customer's id. -#}
+{#- A value as AES-256-GCM ciphertext in base64: nonce (12 bytes), ciphertext, tag (16 bytes). Bound to its column and customer. -#}
 {% macro encrypt(column) -%}
-    base64(aes_encrypt({{ column }}, vault_key(vault_key_id()), 'GCM', 'DEFAULT', '', customer_id))
+    base64(aes_encrypt({{ column }}, vault_key(vault_key_id()), 'GCM', 'DEFAULT', '', {{ bound_to(column) }}))
+{%- endmacro %}
+
+
+{#- The additional data of a value of the vault: its column and its customer. -#}
+{% macro bound_to(column) -%}
+    concat('{{ column }} of ', customer_id)
 {%- endmacro %}
 
 
 {#-
   The value behind `<column>_encrypted`, for a query on customer_vault; needs its columns customer_id and key_id. The query
-  fails if the key is unknown or wrong, or if a value was changed or belongs to another customer.
+  fails if the key is unknown or wrong, or if a value was changed or belongs to another column or customer. A value of an earlier
+  release is bound to its customer alone; it has a key that nothing is encrypted with any more.
 -#}
 {% macro decrypt(column) -%}
     {%- do require_session_functions() -%}
     case when {{ column }}_encrypted is not null then coalesce(
+        {%- for bound in [bound_to(column), 'customer_id'] %}
         decode(try_aes_decrypt(
-            unbase64({{ column }}_encrypted), vault_key(key_id), 'GCM', 'DEFAULT', customer_id
+            unbase64({{ column }}_encrypted), vault_key(key_id), 'GCM', 'DEFAULT', {{ bound }}
         ), 'utf-8'),
+        {%- endfor %}
         raise_error(concat(
             'customer_vault: {{ column }} of customer ', customer_id, ' does not decrypt with key ', key_id,
-            ': the value or the customer id was changed'
+            ': the value, its column or the customer id was changed'
         ))
     ) end
 {%- endmacro %}

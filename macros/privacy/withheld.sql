@@ -41,6 +41,15 @@
 {%- endmacro %}
 
 
+{#- One row per withheld order: withheld_order_id, withheld_reason. What belongs to an order goes with it: it has no customer of its own. -#}
+{% macro withheld_orders() -%}
+    select order_id as withheld_order_id, min(_reject_reason) as withheld_reason
+    from {{ ref('base_shop__orders') }}
+    where {{ is_withheld() }}
+    group by order_id
+{%- endmacro %}
+
+
 {#- Whether a row is withheld, by its reject reason. -#}
 {% macro is_withheld(reject_reason='_reject_reason') -%}
     coalesce({{ reject_reason }} like 'withheld: %', false)

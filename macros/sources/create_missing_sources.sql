@@ -1,9 +1,17 @@
 {#-
   Before a run: every raw table of the contract exists and has the contract's columns. A missing one is created empty
-  unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing.
+  unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing,
+  and where a load was interrupted while it exchanged the raw tables: some are new then, some old.
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- set exchanging = api.Relation.create(schema=var('raw_database'), identifier='loading__exchanging') -%}
+        {%- if load_relation(exchanging) is not none -%}
+            {%- do exceptions.raise_compiler_error(
+                'A load into ' ~ exchanging.schema ~ ' was interrupted between two tables. Run it again before you build.'
+            ) -%}
+        {%- endif -%}
+        {%- do require_known_sources(var('required_sources')) -%}
         {%- set missing = [] -%}
         {%- for table in contract_tables() -%}
             {%- set relation = load_relation(raw_relation(table)) -%}
@@ -24,6 +32,18 @@
 {%- endmacro %}
 
 
+{#- Raise an error for a name in var('required_sources') that no raw table has: nobody would miss that table. -#}
+{% macro require_known_sources(names) -%}
+    {%- set known = contract_tables() | map(attribute='name') | list -%}
+    {%- set unknown = names | reject('in', known) | list -%}
+    {%- if unknown -%}
+        {%- do exceptions.raise_compiler_error(
+            'required_sources names no raw table: ' ~ unknown | join(', ') ~ '. There are: ' ~ known | sort | join(', ') ~ '.'
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro raise_missing(tables) -%}
     {%- for schema in tables | map(attribute='schema') | unique -%}
         {%- if not adapter.check_schema_exists(none, schema) -%}
@@ -39,11 +59,10 @@
 {%- endmacro %}
 
 
-{% macro create_empty_raw_table(table, loaded_by=none) -%}
+{% macro create_empty_raw_table(table) -%}
     {%- do run_query('create database if not exists ' ~ table.schema) -%}
     {%- do run_query(
         'create table ' ~ raw_relation(table) ~ ' (' ~ table.columns | join(' string, ') ~ ' string) using parquet'
-        ~ (" tblproperties ('loaded_by' = '" ~ loaded_by ~ "')" if loaded_by else '')
     ) -%}
 {%- endmacro %}
 

@@ -2,7 +2,7 @@
 
 {%- set gates = [
     ref('gate_crm'), ref('gate_shop'), ref('gate_app'), ref('gate_ads'),
-    ref('gate_geo'), ref('gate_partner'), ref('gate_core'), ref('gate_customer'), ref('gate_segments'),
+    ref('gate_geo'), ref('gate_partner'), ref('gate_fx'), ref('gate_core'), ref('gate_customer'), ref('gate_segments'),
     ref('gate_profile'), ref('gate_journey'), ref('gate_campaign'), ref('gate_merchandising'), ref('gate_prediction'),
     ref('gate_decision'),
 ] %}

@@ -7,6 +7,7 @@ def model(dbt, session):
         "dim_products": dbt.ref("dim_products"),
         "fct_orders": dbt.ref("fct_orders"),
         "fct_order_items": dbt.ref("fct_order_items"),
+        "fct_refunds": dbt.ref("fct_refunds"),
         "fct_events": dbt.ref("fct_events"),
         "dim_campaigns": dbt.ref("dim_campaigns"),
         "dim_stores": dbt.ref("dim_stores"),

@@ -13,5 +13,9 @@ def model(dbt, session):
         "stg_crm__service_tickets__rejected": dbt.ref("stg_crm__service_tickets__rejected"),
         "stg_crm__contracts": dbt.ref("stg_crm__contracts"),
         "stg_crm__contracts__rejected": dbt.ref("stg_crm__contracts__rejected"),
+        "stg_crm__linkage": dbt.ref("stg_crm__linkage"),
+        "stg_crm__column_profile": dbt.ref("stg_crm__column_profile"),
     }
-    return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))
+    max_rejected_share = float(dbt.config.meta_get("max_rejected_share"))
+    required_sources = dbt.config.meta_get("required_sources").split()
+    return gates.run_gate(dbt, session, relations, max_rejected_share, required_sources)

@@ -5,5 +5,8 @@ def model(dbt, session):
     relations = {
         "stg_geo__regions": dbt.ref("stg_geo__regions"),
         "stg_geo__regions__rejected": dbt.ref("stg_geo__regions__rejected"),
+        "stg_geo__column_profile": dbt.ref("stg_geo__column_profile"),
     }
-    return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))
+    max_rejected_share = float(dbt.config.meta_get("max_rejected_share"))
+    required_sources = dbt.config.meta_get("required_sources").split()
+    return gates.run_gate(dbt, session, relations, max_rejected_share, required_sources)

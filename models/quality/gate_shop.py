@@ -13,5 +13,11 @@ def model(dbt, session):
         "stg_shop__stores__rejected": dbt.ref("stg_shop__stores__rejected"),
         "stg_shop__inventory": dbt.ref("stg_shop__inventory"),
         "stg_shop__inventory__rejected": dbt.ref("stg_shop__inventory__rejected"),
+        "stg_shop__linkage": dbt.ref("stg_shop__linkage"),
+        "stg_shop__column_profile": dbt.ref("stg_shop__column_profile"),
+        "stg_shop__refunds": dbt.ref("stg_shop__refunds"),
+        "stg_shop__refunds__rejected": dbt.ref("stg_shop__refunds__rejected"),
     }
-    return gates.run_gate(dbt, session, relations, float(dbt.config.meta_get("max_rejected_share")))
+    max_rejected_share = float(dbt.config.meta_get("max_rejected_share"))
+    required_sources = dbt.config.meta_get("required_sources").split()
+    return gates.run_gate(dbt, session, relations, max_rejected_share, required_sources)

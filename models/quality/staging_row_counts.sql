@@ -1,10 +1,11 @@
 {%- set entities = {
     'crm': ['customers', 'consents', 'erasure_requests', 'service_tickets', 'contracts'],
-    'shop': ['orders', 'order_items', 'products', 'stores', 'inventory'],
+    'shop': ['orders', 'order_items', 'products', 'stores', 'inventory', 'refunds'],
     'app': ['events', 'experiments'],
     'ads': ['campaigns', 'impressions'],
     'partner': ['members'],
     'geo': ['regions'],
+    'fx': ['rates'],
 } -%}
 
 with

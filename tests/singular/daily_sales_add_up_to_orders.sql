@@ -13,6 +13,16 @@ sales as (
     from {{ ref('fct_orders') }} as orders
     cross join {{ ref('int_as_of') }} as as_of
     where not orders.is_cancelled and orders.order_date <= as_of.as_of_date
+    union all
+    select
+        refunds.refund_date as sales_date,
+        coalesce(refunds.store_id, 'online') as store_id,
+        0 as gross_amount,
+        0 as discount_amount,
+        refunds.amount as net_amount
+    from {{ ref('fct_refunds') }} as refunds
+    cross join {{ ref('int_as_of') }} as as_of
+    where refunds.is_counted and refunds.refund_date <= as_of.as_of_date
 )
 
 select

@@ -15,6 +15,10 @@ orders as (
     where not is_cancelled
 ),
 
+refunds as (
+    select refund_date, amount from {{ ref('fct_refunds') }} where is_counted
+),
+
 performance as (
     select * from {{ ref('campaign_performance') }}
 ),
@@ -24,6 +28,11 @@ facts as (
         order_date as day, 1 as orders, net_amount as net_revenue, if(is_first, 1, 0) as new_customers,
         0 as impressions, 0 as clicks, 0 as conversions, 0 as ad_cost, 0 as ad_revenue
     from orders
+    union all
+    select
+        refund_date as day, 0 as orders, -amount as net_revenue, 0 as new_customers,
+        0 as impressions, 0 as clicks, 0 as conversions, 0 as ad_cost, 0 as ad_revenue
+    from refunds
     union all
     select
         performance_date as day, 0 as orders, 0 as net_revenue, 0 as new_customers,

@@ -77,9 +77,13 @@ clicks as (
 ),
 
 orders as (
-    select customer_id, order_date, net_amount
-    from {{ ref('fct_orders') }}
+    select customer_id, order_date, {{ order_value('fct_orders') }} as amount
+    from {{ ref('fct_orders') }} as fct_orders
     where not is_cancelled and customer_id is not null
+    union all
+    select customer_id, refund_date as order_date, -{{ refund_value('amount') }} as amount
+    from {{ ref('fct_refunds') }}
+    where is_counted and customer_id is not null
 ),
 
 buyers_now as (

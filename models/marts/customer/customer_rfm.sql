@@ -6,7 +6,7 @@ customers as (
 ),
 
 orders as (
-    select * from {{ ref('fct_orders') }}
+    select * from {{ ref('int_order_values') }}
 ),
 
 as_of as (
@@ -23,10 +23,8 @@ purchases as (
         min(orders.order_date) as first_order_date,
         max(orders.order_date) as last_order_date,
         count(*) as frequency,
-        sum(orders.net_amount) as monetary
+        sum(orders.order_value) as monetary
     from orders
-    cross join as_of
-    where not orders.is_cancelled and orders.order_date <= as_of.as_of_date
     group by orders.customer_id
 ),
 

@@ -1,8 +1,15 @@
 -- depends_on: {{ ref('gate_core') }}
 with
 
-orders as (
-    select * from {{ ref('fct_orders') }}
+-- A refund takes off revenue in its own month, whether the customer bought in it or not.
+facts as (
+    select customer_id, order_date as day, net_amount as amount, 1 as orders
+    from {{ ref('fct_orders') }}
+    where not is_cancelled
+    union all
+    select customer_id, refund_date as day, -amount as amount, 0 as orders
+    from {{ ref('fct_refunds') }}
+    where is_counted
 ),
 
 as_of as (
@@ -11,13 +18,14 @@ as_of as (
 
 purchases as (
     select
-        orders.customer_id,
-        trunc(orders.order_date, 'month') as order_month,
-        sum(orders.net_amount) as revenue
-    from orders
+        facts.customer_id,
+        trunc(facts.day, 'month') as order_month,
+        sum(facts.orders) as orders,
+        sum(facts.amount) as revenue
+    from facts
     cross join as_of
-    where not orders.is_cancelled and orders.customer_id is not null and orders.order_date <= as_of.as_of_date
-    group by orders.customer_id, trunc(orders.order_date, 'month')
+    where facts.customer_id is not null and facts.day <= as_of.as_of_date
+    group by facts.customer_id, trunc(facts.day, 'month')
 ),
 
 cohorts as (
@@ -28,7 +36,7 @@ activity as (
     select
         cohorts.cohort_month,
         cast(months_between(purchases.order_month, cohorts.cohort_month) as int) as month_number,
-        count(*) as active_customers,
+        count_if(purchases.orders > 0) as active_customers,
         sum(purchases.revenue) as revenue
     from purchases
     inner join cohorts on purchases.customer_id = cohorts.customer_id

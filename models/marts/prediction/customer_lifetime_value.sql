@@ -15,6 +15,7 @@ select
     customer_values.expected_order_value,
     customer_values.clv_12m,
     customer_values.method,
+    customer_values.value_reason,
     as_of.as_of_date
 from customer_values
 cross join as_of

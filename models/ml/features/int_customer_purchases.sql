@@ -19,10 +19,7 @@ as_of as (
 ),
 
 orders as (
-    select orders.customer_id, orders.order_date, orders.net_amount
-    from {{ ref('fct_orders') }} as orders
-    inner join as_of on orders.order_date <= as_of.as_of_date
-    where not orders.is_cancelled
+    select customer_id, order_date, order_value from {{ ref('int_order_values') }}
 ),
 
 tickets as (
@@ -37,7 +34,7 @@ history as (
 
 -- What was bought on one day is one purchase: an order more on the same day says nothing about the next.
 days as (
-    select customer_id, order_date, sum(net_amount) as amount, count(*) as orders
+    select customer_id, order_date, sum(order_value) as amount, count(*) as orders
     from orders
     where customer_id is not null
     group by customer_id, order_date

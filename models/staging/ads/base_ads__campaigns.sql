@@ -2,13 +2,14 @@
 
 {%- set columns = {
     'campaign_id': 'key', 'campaign_name': 'name', 'channel': 'text', 'objective': 'text', 'budget': 'number',
-    'starts_at': 'instant', 'ends_at': 'instant',
+    'starts_at': 'instant', 'ends_at': 'instant', 'currency': 'text',
 } %}
+{%- set absent = absent_columns(source('ads', 'ads_campaigns'), ['currency']) %}
 
 with
 
 raw_rows as (
-    {{ raw_rows(source('ads', 'ads_campaigns'), columns) }}
+    {{ raw_rows(source('ads', 'ads_campaigns'), columns, absent) }}
 ),
 
 column_forms as (
@@ -25,7 +26,8 @@ typed as (
         lower(objective) as objective,
         {{ read_number('budget') }} as budget,
         {{ read_instant('starts_at') }} as starts_at,
-        {{ read_instant('ends_at') }} as ends_at
+        {{ read_instant('ends_at') }} as ends_at,
+        upper(currency) as currency
     from raw_rows
     cross join column_forms
 ),
@@ -33,8 +35,9 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['campaign_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['campaign_id'], others=currency_rules(absent)) }} as _reject_reason
     from typed
+    {{ join_exchange_rates('typed.currency', business_date('typed.starts_at')) }}
 )
 
 select
@@ -42,9 +45,10 @@ select
     campaign_name,
     channel,
     objective,
-    budget,
+    {{ converted('budget') }} as budget,
     {{ if_planned('starts_at') }} as starts_at,
     {{ if_planned('ends_at') }} as ends_at,
+    currency,
     _reject_reason,
     {{ raw_row_json('ads', 'ads_campaigns', columns) }} as _raw_row,
     {{ row_rank('campaign_id', 'starts_at desc nulls last') }} as _row_rank,

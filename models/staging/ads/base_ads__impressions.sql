@@ -3,8 +3,9 @@
 {%- set columns = {
     'impression_id': 'key', 'customer_id': 'key', 'campaign_id': 'key', 'channel': 'text', 'device_type': 'text',
     'ad_position': 'text', 'shown_at': 'instant', 'clicked_at': 'instant', 'cost': 'number', 'propensity': 'number',
+    'currency': 'text',
 } %}
-{%- set absent = absent_columns(source('ads', 'ads_impressions'), ['propensity']) %}
+{%- set absent = absent_columns(source('ads', 'ads_impressions'), ['propensity', 'currency']) %}
 
 with
 
@@ -33,7 +34,8 @@ typed as (
         {{ read_instant('shown_at') }} as shown_at,
         {{ read_instant('clicked_at') }} as clicked_at,
         {{ read_number('cost') }} as cost,
-        {{ read_number('propensity', 'double') }} as propensity
+        {{ read_number('propensity', 'double') }} as propensity,
+        upper(currency) as currency
     from raw_rows
     cross join column_forms
 ),
@@ -46,11 +48,13 @@ checked as (
             required=['impression_id'],
             readable=['cost'],
             instants=['shown_at'],
+            others=currency_rules(absent),
             erasable=true,
             expires='ads_impressions.shown_at'
         ) }} as _reject_reason
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
+    {{ join_exchange_rates('typed.currency', business_date('typed.shown_at')) }}
 )
 
 select
@@ -62,9 +66,10 @@ select
     ad_position,
     {{ if_past('shown_at') }} as shown_at,
     case when clicked_at >= shown_at then {{ if_past('clicked_at') }} end as clicked_at,
-    cost,
+    {{ converted('cost') }} as cost,
     case when propensity > 0 and propensity <= 1 then propensity end as propensity,
     raw.propensity is not null and not coalesce(propensity > 0 and propensity <= 1, false) as is_unusable_propensity,
+    currency,
     _reject_reason,
     {{ raw_row_json('ads', 'ads_impressions', columns) }} as _raw_row,
     {{ row_rank('impression_id', 'clicked_at desc nulls last, shown_at desc') }} as _row_rank,

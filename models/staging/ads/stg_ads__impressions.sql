@@ -35,6 +35,7 @@ select
     {{ is_outlier('cost') }} as is_outlier_cost,
     impressions.propensity,
     impressions.is_unusable_propensity,
+    impressions.currency,
     impressions.duplicate_rows
 from impressions
 cross join fences

@@ -16,16 +16,12 @@ column_forms as (
 ),
 
 orders as (
-    select order_id as known_order_id
+    select order_id as known_order_id, exchange_rate as order_exchange_rate
     from {{ ref('stg_shop__orders') }}
 ),
 
--- Lines of a withheld order go with it: they have neither a customer nor a date of their own.
 withheld_orders as (
-    select order_id as withheld_order_id, min(_reject_reason) as withheld_reason
-    from {{ ref('base_shop__orders') }}
-    where {{ is_withheld() }}
-    group by order_id
+    {{ withheld_orders() }}
 ),
 
 typed as (
@@ -50,10 +46,21 @@ checked as (
             required=['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
             readable=['quantity', 'unit_price'],
             others={'order_id: unknown order': 'order_id is not null and known_order_id is null'}
-        ) }}) as _reject_reason
+        ) }}) as _broken_rule
     from typed
     left join orders on typed.order_id = orders.known_order_id
     left join withheld_orders on typed.order_id = withheld_orders.withheld_order_id
+),
+
+-- Numbered anew in each order, lines would replace each other.
+told_apart as (
+    select
+        *,
+        case
+            when _broken_rule is not null then _broken_rule
+            when {{ differs('order_id', 'order_item_id') }} then 'order_item_id: two lines'
+        end as _reject_reason
+    from checked
 )
 
 select
@@ -61,10 +68,11 @@ select
     order_id,
     product_id,
     quantity,
-    unit_price,
+    {{ converted('unit_price', at='order_exchange_rate') }} as unit_price,
+    unit_price as original_unit_price,
     description,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_order_items', columns) }} as _raw_row,
     {{ row_rank('order_item_id', 'order_id') }} as _row_rank,
     {{ duplicate_rows('order_item_id') }} as duplicate_rows
-from checked
+from told_apart

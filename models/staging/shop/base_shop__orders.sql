@@ -3,13 +3,14 @@
 {%- set columns = {
     'order_id': 'key', 'customer_id': 'key', 'store_id': 'key', 'channel': 'text', 'status': 'text',
     'ordered_at': 'instant', 'paid_at': 'instant', 'discount_amount': 'number', 'shipping_amount': 'number',
-    'coupon_id': 'key',
+    'coupon_id': 'key', 'currency': 'text',
 } %}
+{%- set absent = absent_columns(source('shop', 'shop_orders'), ['currency']) %}
 
 with
 
 raw_rows as (
-    {{ raw_rows(source('shop', 'shop_orders'), columns) }}
+    {{ raw_rows(source('shop', 'shop_orders'), columns, absent) }}
 ),
 
 column_forms as (
@@ -33,7 +34,8 @@ typed as (
         {{ read_instant('paid_at') }} as paid_at,
         {{ read_number('discount_amount') }} as discount_amount,
         {{ read_number('shipping_amount') }} as shipping_amount,
-        {{ read_key('coupon_id') }} as coupon_id
+        {{ read_key('coupon_id') }} as coupon_id,
+        upper(currency) as currency
     from raw_rows
     cross join column_forms
 ),
@@ -46,11 +48,27 @@ checked as (
             required=['order_id'],
             readable=['discount_amount', 'shipping_amount'],
             instants=['ordered_at'],
+            others=currency_rules(absent),
             erasable=true,
             expires='shop_orders.ordered_at'
-        ) }} as _reject_reason
+        ) }} as _broken_rule
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
+    {{ join_exchange_rates('typed.currency', business_date('typed.ordered_at')) }}
+),
+
+-- Two shops may number their orders alike. Versions of one order have its time, and its customer and store but for one of them.
+told_apart as (
+    select
+        *,
+        case
+            when _broken_rule is not null then _broken_rule
+            when {{ differs('ordered_at', 'order_id') }}
+                and ({{ differs("coalesce(customer_id, '')", 'order_id') }} or {{ differs("coalesce(store_id, '')", 'order_id') }})
+                or {{ differs('customer_id', 'order_id') }} and {{ differs('store_id', 'order_id') }}
+                then 'order_id: two orders'
+        end as _reject_reason
+    from checked
 )
 
 select
@@ -61,11 +79,14 @@ select
     status,
     {{ if_past('ordered_at') }} as ordered_at,
     {{ if_past('paid_at') }} as paid_at,
-    discount_amount,
-    shipping_amount,
+    {{ converted('discount_amount') }} as discount_amount,
+    {{ converted('shipping_amount') }} as shipping_amount,
     coupon_id,
+    currency,
+    {{ exchange_rate() }} as exchange_rate,
+    discount_amount as original_discount_amount,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_orders', columns) }} as _raw_row,
     {{ row_rank('order_id', 'ordered_at desc, paid_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('order_id') }} as duplicate_rows
-from checked
+from told_apart

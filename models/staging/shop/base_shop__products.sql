@@ -2,13 +2,14 @@
 
 {%- set columns = {
     'product_id': 'key', 'product_name': 'name', 'category': 'text', 'brand': 'name', 'list_price': 'number',
-    'unit_cost': 'number', 'launched_at': 'instant',
+    'unit_cost': 'number', 'launched_at': 'instant', 'currency': 'text',
 } %}
+{%- set absent = absent_columns(source('shop', 'shop_products'), ['currency']) %}
 
 with
 
 raw_rows as (
-    {{ raw_rows(source('shop', 'shop_products'), columns) }}
+    {{ raw_rows(source('shop', 'shop_products'), columns, absent) }}
 ),
 
 column_forms as (
@@ -25,7 +26,8 @@ typed as (
         lower(brand) as brand,
         {{ read_number('list_price') }} as list_price,
         {{ read_number('unit_cost') }} as unit_cost,
-        {{ read_instant('launched_at') }} as launched_at
+        {{ read_instant('launched_at') }} as launched_at,
+        upper(currency) as currency
     from raw_rows
     cross join column_forms
 ),
@@ -33,8 +35,10 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['product_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['product_id'], others=currency_rules(absent)) }} as _reject_reason
     from typed
+    -- A list of prices has no day: the newest rate holds.
+    {{ join_exchange_rates('typed.currency', 'null') }}
 )
 
 select
@@ -42,9 +46,10 @@ select
     product_name,
     category,
     brand,
-    list_price,
-    unit_cost,
+    {{ converted('list_price') }} as list_price,
+    {{ converted('unit_cost') }} as unit_cost,
     {{ if_planned('launched_at') }} as launched_at,
+    currency,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_products', columns) }} as _raw_row,
     {{ row_rank('product_id', 'launched_at desc nulls last') }} as _row_rank,

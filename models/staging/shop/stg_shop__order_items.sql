@@ -17,6 +17,7 @@ select
     order_items.product_id,
     order_items.quantity,
     order_items.unit_price,
+    order_items.original_unit_price,
     order_items.description,
     {{ is_outlier('quantity') }} as is_outlier_quantity,
     {{ is_outlier('unit_price') }} as is_outlier_unit_price,

@@ -22,6 +22,9 @@ select
     orders.discount_amount,
     orders.shipping_amount,
     orders.coupon_id,
+    orders.currency,
+    orders.exchange_rate,
+    orders.original_discount_amount,
     orders.duplicate_rows
 from orders
 left join customers on orders.customer_id = customers.known_customer_id

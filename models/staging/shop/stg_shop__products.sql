@@ -44,5 +44,6 @@ select
     cast(coalesce(unit_cost, estimated_unit_cost) as decimal(18, 4)) as unit_cost,
     {{ is_filled('unit_cost', 'estimated_unit_cost') }} as is_filled_unit_cost,
     launched_at,
+    currency,
     duplicate_rows
 from filled

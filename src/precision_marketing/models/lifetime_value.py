@@ -441,8 +441,9 @@ class ShrunkenMean:
     For values so unequal, as in wholesale, that the gamma distribution of their scale has no finite mean.
     """
 
-    def __init__(self, mean: float = np.nan) -> None:
-        self.mean = mean
+    def __init__(self, mean: float = np.nan, reason: str = "") -> None:
+        """reason: why it stands in for Gamma-Gamma."""
+        self.mean, self.reason = mean, reason
 
     def fit(self, frequency: ArrayLike, monetary_value: ArrayLike, weights: ArrayLike | None = None) -> Self:
         """As ``GammaGamma.fit``. Raises ValueError without repeat purchases."""
@@ -458,9 +459,9 @@ class ShrunkenMean:
         x, value = _gammagamma_rows(frequency, monetary_value)
         return (self.mean + x * value) / (1 + x)
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | str]:
         """What ``ShrunkenMean`` takes."""
-        return {"mean": self.mean}
+        return {"mean": self.mean, "reason": self.reason}
 
 
 class MeanRate:
@@ -520,9 +521,9 @@ def _summary(frame: pd.DataFrame, columns: Sequence[str] = SUMMARY_COLUMNS) -> l
 def fit_summary(frame: pd.DataFrame) -> LifetimeModels:
     """Both models, fitted to one row per customer with ``SUMMARY_COLUMNS`` (see ``purchase_summary``).
 
-    Repeat buyers whose average is 0 (gifts, say) are left out of Gamma-Gamma, in which nothing is free. Where it finds
-    no mean, ``ShrunkenMean`` stands in; where BG/NBD finds no maximum, ``MeanRate``. Raises ValueError where nobody
-    bought again.
+    Repeat buyers whose average is 0 (gifts, or refunds of everything) are left out of Gamma-Gamma, in which nothing
+    is free; BG/NBD knows no values and has them. Where Gamma-Gamma finds no mean, ``ShrunkenMean`` stands in and says
+    why; where BG/NBD finds no maximum, ``MeanRate``. Raises ValueError where nobody bought again.
     """
     x, recency, age, value = _summary(frame)
     x, recency, age = _bgnbd_rows(x, recency, age)
@@ -534,8 +535,8 @@ def fit_summary(frame: pd.DataFrame) -> LifetimeModels:
         bgnbd = MeanRate()
     try:
         gammagamma: GammaGamma | ShrunkenMean = GammaGamma().fit(x, value, weights=value != 0)
-    except (ValueError, RuntimeError):
-        gammagamma = ShrunkenMean().fit(x, value)
+    except (ValueError, RuntimeError) as error:
+        gammagamma = ShrunkenMean(reason=str(error)).fit(x, value)
     return LifetimeModels(bgnbd, gammagamma)
 
 

@@ -9,12 +9,15 @@ Keys come from the environment or from a key file with lines NAME=value; the env
     MARKETING_HASH_KEY     keyed hashes, at least 32 characters
     MARKETING_KEY_FILE     the key file, by default keys.env in MARKETING_HOME
 
+No key is used as it is given: each purpose has one of its own, derived by HKDF-SHA-256 (RFC 5869). So what one purpose
+shows (a keyed hash of any text that somebody sends) is of no use for another (a signature).
+
 A session that `register` prepared has three SQL functions. The keys travel inside the pickled functions, so none is
 ever part of a statement, a plan, a setting or a log; where they run they need Python's standard library only:
 
-    keyed_hash(text)   HMAC-SHA-256 of a text with MARKETING_HASH_KEY, 64 hex digits; null for null
+    keyed_hash(text)   HMAC-SHA-256 of a text with the key for hashes, 64 hex digits; null for null
     vault_key(key_id)  the AES key with this id, binary; an error that names the known ids if there is none
-    vault_key_id()     the id of MARKETING_AES_KEY
+    vault_key_id()     the id of the key that encrypts
 
 Encryption is Spark's own aes_encrypt and aes_decrypt (AES-256-GCM); macros/privacy/vault.sql has the SQL.
 """
@@ -33,12 +36,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 AES_KEY, OLD_AES_KEYS, HASH_KEY = "MARKETING_AES_KEY", "MARKETING_AES_KEY_OLD", "MARKETING_HASH_KEY"
 REQUIRED = (AES_KEY, HASH_KEY)
 HASH_KEY_CHARACTERS = 32
+# What keys are derived for.
+VAULT, HASHES, SIGNATURES = "vault", "keyed hashes", "model signatures"
 
 
 class VaultKeyError(Exception):
@@ -51,14 +59,23 @@ class VaultKeysMissing(VaultKeyError):
 
 @dataclass(frozen=True, repr=False)
 class Keys:
-    """The keys in use: AES keys by key id, the current one's id, and the key of the hashes."""
+    """The keys in use, each for one purpose: AES keys by key id, the current one's id, those of hashes and signatures.
+
+    The AES keys include those given, underived: a vault of an earlier release is encrypted with one.
+    """
 
     aes: Mapping[str, bytes]
     key_id: str
     hash_key: bytes
+    signing_key: bytes
 
     def __repr__(self) -> str:
         return f"Keys(key_id={self.key_id!r})"
+
+
+def derived(key: bytes, purpose: str) -> bytes:
+    """The key of 32 bytes for a purpose (VAULT, HASHES, SIGNATURES): HKDF-SHA-256, RFC 5869."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"precision_marketing {purpose}".encode()).derive(key)
 
 
 def key_id(key: bytes) -> str:
@@ -90,12 +107,12 @@ def key_file() -> Path:
 def settings() -> dict[str, str]:
     """The keys as they are written, by name: those of the key file, overruled by the environment.
 
-    Raises VaultKeyError if everyone on the machine can read the key file.
+    Raises VaultKeyError if others than its owner can read the key file.
     """
     found, path = {}, key_file()
     if path.is_file():
-        if path.stat().st_mode & 0o007:
-            raise VaultKeyError(f"{path.absolute()} is open to every user of this machine: chmod 600 it")
+        if path.stat().st_mode & 0o077:
+            raise VaultKeyError(f"{path.absolute()} is open to other users of this machine: chmod 600 it")
         lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
         found = {name.strip(): value.strip() for name, _, value in lines}
     names = (*REQUIRED, OLD_AES_KEYS)
@@ -114,9 +131,16 @@ def load_keys() -> Keys:
         )
     if len(given[HASH_KEY]) < HASH_KEY_CHARACTERS:
         raise VaultKeyError(f"{HASH_KEY} is too short: give at least {HASH_KEY_CHARACTERS} characters")
-    current = parse_aes_key(given[AES_KEY])
     old = [parse_aes_key(text.strip(), OLD_AES_KEYS) for text in given.get(OLD_AES_KEYS, "").split(",") if text.strip()]
-    return Keys({key_id(key): key for key in (current, *old)}, key_id(current), given[HASH_KEY].encode())
+    masters = [parse_aes_key(given[AES_KEY]), *old]
+    vault_keys = [derived(key, VAULT) for key in masters]
+    hash_master = given[HASH_KEY].encode()
+    return Keys(
+        {key_id(key): key for key in (*vault_keys, *masters)},
+        key_id(vault_keys[0]),
+        derived(hash_master, HASHES),
+        derived(hash_master, SIGNATURES),
+    )
 
 
 def create_keys() -> list[str]:
@@ -128,7 +152,10 @@ def create_keys() -> list[str]:
     if missing:
         path = key_file()
         path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.read_text() if path.is_file() else ""
+        unended = bool(written) and not written.endswith("\n")  # else the first new line would join the last one
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as file:
+            file.write("\n" * unended)
             file.writelines(f"{name}={secrets.token_hex(32)}\n" for name in missing)
     load_keys()
     return missing

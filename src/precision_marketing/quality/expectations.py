@@ -7,6 +7,8 @@ Expectations knows them:
 * ``expect_columns_to_equal_sums_of_other_table``: totals agree with their lines;
 * ``expect_no_personal_data_in_text``: no telephone number, e-mail address or identity number in any text;
 * ``expect_rejected_share_to_be_at_most``: not too many rows were unusable;
+* ``expect_required_table_to_hold_rows``: what is declared as used is there;
+* ``expect_column_rise_to_be_at_most_column``: no row's value rose by more than it may since the last run that passed;
 * ``expect_..._drift_to_be_at_most`` and ``expect_table_row_count_change_to_be_at_most``: comparison with the
   last run that passed.
 
@@ -36,6 +38,7 @@ from precision_marketing.models import drift
 
 WITHHELD = "withheld:"  # how the reason of a row begins that the law, not its quality, keeps out
 MOST_CATEGORIES = 1000
+KEY_SEPARATOR = " / "  # between the parts of a row's key, where it stands in results
 # With word boundaries: digits inside a longer number or word are none of these.
 PERSONAL_DATA = {
     "telephone number": r"(?<![\w.])(\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\w|\.\d)",
@@ -359,6 +362,34 @@ class ExpectRejectedShareToBeAtMost(BatchExpectation):
         }
 
 
+# ------------------------------------------------------------------------------------------ required tables
+
+
+class ExpectRequiredTableToHoldRows(BatchExpectation):
+    """Expect a table that is declared as used not to be empty; of any other nothing is expected.
+
+    Args:
+        required: whether it is declared as used.
+    """
+
+    required: bool | dict
+
+    metric_dependencies: ClassVar = ("table.row_count",)
+    success_keys: ClassVar = ("required",)
+    args_keys: ClassVar = ("required",)
+
+    def _validate(self, metrics: dict, runtime_configuration: Any = None, execution_engine: Any = None) -> dict:
+        rows = metrics["table.row_count"]
+        said = f"{rows:,} rows" if rows else "empty"
+        return {
+            "success": rows > 0 or not self.required,
+            "result": {
+                "observed_value": rows,
+                "details": f"{said}, {'declared as used' if self.required else 'not declared as used'}",
+            },
+        }
+
+
 # ----------------------------------------------------------------------- comparison with the last run that passed
 
 
@@ -495,3 +526,66 @@ class ExpectColumnCategoryDriftToBeAtMost(_ColumnDrift):
         categories = sorted(now["counts"].keys() | before["counts"].keys())
         counts = ([side["counts"].get(category, 0) for category in categories] for side in (before, now))
         return drift.psi(*counts)
+
+
+class _ValuesByKey(TableMetricProvider):
+    """{key: [value, largest rise]}; the largest rise is null where the row is not compared."""
+
+    metric_name = "table.values_by_key"
+    value_keys = ("column", "key_columns", "max_column", "condition")
+
+    @metric_value(engine=SparkDFExecutionEngine)
+    def _spark(cls, execution_engine: Any, metric_value_kwargs: dict, **_: Any):
+        wanted = metric_value_kwargs
+        frame = execution_engine.dataframe
+        _require(frame, [wanted["column"], *wanted["key_columns"], wanted["max_column"]])
+        key = F.concat_ws(KEY_SEPARATOR, *(F.coalesce(F.col(column), F.lit("")) for column in wanted["key_columns"]))
+        rows = frame.select(key, wanted["column"], F.expr(f"if({wanted['condition']}, {wanted['max_column']}, null)"))
+        return {key: [value, most] for key, value, most in rows.limit(MOST_CATEGORIES).collect()}
+
+
+class ExpectColumnRiseToBeAtMostColumn(ColumnAggregateExpectation):
+    """Expect each row's value to be little above that of the row with its key in the last run that passed.
+
+    How little the row itself says. A row that was not there is not compared, nor is one whose value was null. A
+    value that is null now has risen beyond any limit: what it was computed from is gone. Meant for relations of a
+    few rows, all of which are kept with the results.
+
+    Args:
+        column: a numeric column.
+        key_columns: text columns that name the row.
+        max_column: the column with the largest rise; at 1 or more, or null, the row is not compared.
+        condition: a boolean expression; a row on which it is not true is not compared.
+    """
+
+    key_columns: list[str]
+    max_column: str
+    condition: str
+
+    metric_dependencies: ClassVar = ("table.values_by_key",)
+    success_keys: ClassVar = ("key_columns", "max_column", "condition")
+    args_keys: ClassVar = ("column", "key_columns", "max_column", "condition")
+
+    def _validate(self, metrics: dict, runtime_configuration: Any = None, execution_engine: Any = None) -> dict:
+        rows = dict(sorted(metrics["table.values_by_key"].items()))
+        baseline = getattr(execution_engine, "baseline", {})
+        before = baseline.get((self.expectation_type, self.column), {}).get("values", {})
+        risen = {key: said for key, row in rows.items() if (said := _rise(before.get(key), *row))}
+        observed = {"values": {key: value for key, (value, _) in rows.items()}, "before": before, "risen": list(risen)}
+        unchanged = "no value rose by more than it may" if before else "no earlier run to compare with"
+        return {
+            "success": not risen,
+            "result": {
+                "observed_value": json.dumps(observed),
+                "details": "; ".join(f"{key} {said}" for key, said in risen.items()) or unchanged,
+            },
+        }
+
+
+def _rise(before: float | None, now: float | None, most: float | None) -> str:
+    """How a share (0 to 1) rose by more than ``most``, in words; empty if it did not, or is not compared."""
+    if before is None or most is None or most >= 1:
+        return ""
+    if now is None:
+        return f"was {before:.1%} and cannot be told any more"
+    return f"rose from {before:.1%} to {now:.1%}, allowed {most:.1%}" if now - before > most + 1e-9 else ""

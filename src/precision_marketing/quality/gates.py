@@ -4,7 +4,7 @@ A gate checks the relations of one source or domain. Each relation has a suite o
 in the JSON that Great Expectations itself reads and writes (``ExpectationSuite.to_json_dict``). Beside
 Great Expectations' own fields every expectation states its ``severity`` and, in ``meta``, the quality
 ``dimension`` it measures and the ``owner`` who is asked when it fails; the suite's own ``meta`` names the
-relation's ``key``.
+relation's ``key``, which is shown as it is (``"plain_key": true``) where it holds names of tables and columns.
 
 Source: https://docs.greatexpectations.io (Great Expectations 1.24); quality dimensions after DAMA UK,
 "The six primary dimensions for data quality assessment" (2013).
@@ -17,7 +17,7 @@ import functools
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ DRIFTS = (
     "expect_column_mean_drift_to_be_at_most",
     "expect_column_null_share_drift_to_be_at_most",
     "expect_column_category_drift_to_be_at_most",
+    "expect_column_rise_to_be_at_most_column",
 )
 # (relation, type of expectation, column) -> what was observed
 Baseline = Mapping[tuple[str, str, str | None], dict[str, Any]]
@@ -102,7 +103,11 @@ def load_suite(relation: str, suites_dir: str | Path = "expectations") -> Expect
 
 
 def run_gate(
-    dbt: Any, session: SparkSession, relations: Mapping[str, DataFrame], max_rejected_share: float = 0.0
+    dbt: Any,
+    session: SparkSession,
+    relations: Mapping[str, DataFrame],
+    max_rejected_share: float = 0.0,
+    required_sources: Collection[str] = (),
 ) -> DataFrame:
     """The body of a gate, a dbt Python model: results of this run, to be appended to the gate's own table.
 
@@ -117,6 +122,7 @@ def run_gate(
         relations,
         run_id=get_invocation_id(),
         max_rejected_share=max_rejected_share,
+        required_sources=required_sources,
         baseline=None if history is None else last_approved(history),
     )
     return session.createDataFrame(rows, RESULT_SCHEMA)
@@ -141,6 +147,7 @@ def run_suites(
     run_id: str,
     suites_dir: str | Path = "expectations",
     max_rejected_share: float = 0.0,
+    required_sources: Collection[str] = (),
     baseline: Baseline | None = None,
     run_at: dt.datetime | None = None,
 ) -> list[dict[str, Any]]:
@@ -154,7 +161,8 @@ def run_suites(
     A suite may use these parameters as ``{"$PARAMETER": name}``:
 
     * ``end_of_tomorrow``: midnight after the day (UTC) that follows ``run_at``: later than any clock;
-    * ``max_rejected_share``: the argument. A table ``x__rejected`` comes after its ``x`` in ``relations``.
+    * ``max_rejected_share``: the argument. A table ``x__rejected`` comes after its ``x`` in ``relations``;
+    * ``is_required``: whether ``required_sources``, names of raw tables, has the one that the relation is made of.
 
     ``baseline`` is what ``last_approved`` gives. ``run_at`` (aware) defaults to now. Raises SuiteError as
     ``load_suite`` does, and for a suite parameter that has no value.
@@ -174,14 +182,24 @@ def run_suites(
             baseline={key[1:]: observed for key, observed in (baseline or {}).items() if key[0] == relation},
             staged_rows=row_counts.get(relation.removesuffix(REJECTED_SUFFIX), 0),
         )
-        results = _validate(suites[relation], engine, parameters)
+        is_required = raw_table_of(relation) in required_sources
+        results = _validate(suites[relation], engine, parameters | {"is_required": is_required})
         counts = [(result.result or {}).get("element_count") for result in results]
         row_counts[relation] = next((count for count in counts if count is not None), 0)
-        key = (suites[relation].meta or {}).get("key", [])
+        meta = suites[relation].meta or {}
+        shown = str if meta.get("plain_key") else mask_key
         for result in results:
-            sample = _sample_keys(engine, key, result) if _has_offending_rows(result) else None
-            rows.append({**common, "relation": relation, **_row(relation, result), "sample_keys": sample})
+            sample = _sample_keys(engine, meta.get("key", []), result, shown) if _has_offending_rows(result) else None
+            names = sample or [] if meta.get("plain_key") else []
+            row = _row(relation, result, names)
+            row["sample_keys"] = None if sample is None else json.dumps(sample, ensure_ascii=False)
+            rows.append({**common, "relation": relation, **row})
     return rows
+
+
+def raw_table_of(relation: str) -> str:
+    """The raw table that a staged relation is made of: ``stg_shop__order_items`` of ``shop_order_items``."""
+    return relation.removeprefix("stg_").replace("__", "_", 1)
 
 
 def expectations_module() -> ModuleType:
@@ -226,8 +244,8 @@ def _validate(suite: ExpectationSuite, engine: OnePassEngine, parameters: dict) 
     return [by_id[expectation.id] for expectation in suite.expectations]
 
 
-def _row(suite: str, result: Any) -> dict[str, Any]:
-    """The fields of RESULT_SCHEMA that come from one Great Expectations result."""
+def _row(suite: str, result: Any, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of RESULT_SCHEMA that come from one Great Expectations result; the message tells the ``names``."""
     config = result.expectation_config
     kwargs = {key: value for key, value in config.kwargs.items() if key != "batch_id"}
     columns = [kwargs[key] for key in COLUMN_KWARGS if key in kwargs] + list(kwargs.get("column_list", []))
@@ -245,6 +263,7 @@ def _row(suite: str, result: Any) -> dict[str, Any]:
         said.append(f"{unexpected:,} of {total:,} rows")
         if kwargs.get("mostly", 1) < 1:
             said.append(f"allowed {1 - kwargs['mostly']:.2%}")
+        said += names
     elif observed is not None and not outcome.get("details"):
         limits = ", ".join(f"{LIMITS[key]} {_number(value)}" for key, value in kwargs.items() if key in LIMITS)
         said.append(f"observed {_number(observed)}, expected {limits}")
@@ -274,8 +293,10 @@ def _has_offending_rows(result: Any) -> bool:
     return not result.success and not _exception(result.exception_info) and bool(result.result.get("unexpected_count"))
 
 
-def _sample_keys(engine: OnePassEngine, key: list[str], result: Any) -> str | None:
-    """JSON array of the masked keys of up to SAMPLE_SIZE offending rows, the first in order of their keys.
+def _sample_keys(
+    engine: OnePassEngine, key: list[str], result: Any, shown: Callable[[str | None], str]
+) -> list[str] | None:
+    """The keys of up to SAMPLE_SIZE offending rows, the first in order of their keys, each part as ``shown`` gives it.
 
     None where the suite states no key, or the relation lacks it. One small query.
     """
@@ -284,7 +305,7 @@ def _sample_keys(engine: OnePassEngine, key: list[str], result: Any) -> str | No
         return None
     keys = rows.select(*(rows[column].cast("string").alias(f"k{n}") for n, column in enumerate(key))).distinct()
     first = keys.orderBy(*keys.columns).limit(SAMPLE_SIZE).collect()
-    return json.dumps([" / ".join(mask_key(part) for part in row) for row in first], ensure_ascii=False)
+    return [" / ".join(shown(part) for part in row) for row in first]
 
 
 def _offending_rows(engine: OnePassEngine, expectation: Any) -> DataFrame | None:

@@ -21,7 +21,7 @@ import os
 import re
 import string
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -55,6 +55,7 @@ class Findings:
     runs: Rows  # run_id, run_at, relation, checks, critical, warning, info (failed expectations)
     row_counts: Rows = field(default_factory=list)  # staging_row_counts
     rejected: Rows = field(default_factory=list)  # relation, reject_reason, row_count
+    links: Rows = field(default_factory=list)  # staging_linkage
     consent: Rows = field(default_factory=list)  # consent_coverage
     erasure: Rows = field(default_factory=list)  # erasure_audit
     models: Rows = field(default_factory=list)  # model, verdict, champion, reason
@@ -79,9 +80,7 @@ def read(session: SparkSession, schema: str, project: Path = Path()) -> Findings
             results = results.unionByName(session.table(table), allowMissingColumns=True)
     results.createOrReplaceTempView("expectation_results")
 
-    sql = (project / "models" / "quality" / "quality_scorecard.sql").read_text()
-    sql = jinja2.Environment().from_string(sql).render(ref=lambda name: name, config=lambda **_: "")
-    scorecard = _rows(session.sql(sql))
+    scorecard = _rows(session.sql(_model(project, "quality_scorecard")))
     if not scorecard:
         raise NothingToReport(f"No results yet: no gate has written to {quality}. Run dbt build first.")
     runs = session.sql(
@@ -96,6 +95,7 @@ def read(session: SparkSession, schema: str, project: Path = Path()) -> Findings
         runs=_rows(runs),
         row_counts=_table(session, f"{quality}.staging_row_counts"),
         rejected=_rejected(session, staging),
+        links=_links(session, staging, project),
         consent=_table(session, f"{quality}.consent_coverage"),
         erasure=_table(session, f"{quality}.erasure_audit"),
         models=[
@@ -117,6 +117,21 @@ def _rows(frame: DataFrame) -> Rows:
 def _table(session: SparkSession, name: str) -> Rows:
     """All rows of a table; none if there is no such table."""
     return _rows(session.table(name)) if session.catalog.tableExists(name) else []
+
+
+def _model(project: Path, name: str, relations: Mapping[str, str] | None = None) -> str:
+    """The SQL of a model in models/quality/, on the view of all results and on ``relations`` by name."""
+    sql = (project / "models" / "quality" / f"{name}.sql").read_text()
+    ref = {"expectation_results": "expectation_results", **(relations or {})}
+    return jinja2.Environment().from_string(sql).render(ref=ref.__getitem__, config=lambda **_: "")
+
+
+def _links(session: SparkSession, database: str, project: Path) -> Rows:
+    """The rows of staging_linkage; none in a warehouse that was built before it had any."""
+    names = [path.stem for path in sorted(project.glob("models/staging/*/stg_*__linkage.sql"))]
+    if not all(session.catalog.tableExists(f"{database}.{name}") for name in names):
+        return []
+    return _rows(session.sql(_model(project, "staging_linkage", {name: f"{database}.{name}" for name in names})))
 
 
 def _rejected(session: SparkSession, database: str) -> Rows:
@@ -248,6 +263,15 @@ def arrivals(row_counts: Rows, rejected: Rows) -> Rows:
     return sorted(found, key=lambda row: (-row["unusable"], -row["withheld"], row["raw_table"]))
 
 
+def linkage(links: Rows) -> Rows:
+    """One dict per link, those that fail and then the largest shares first; without a list the share is None."""
+
+    def rank(row: dict[str, Any]) -> tuple:
+        return row["passes"], -(row["unknown_share"] or 0), row["relation"], row["key_name"]
+
+    return sorted(links, key=rank)
+
+
 def reading(row: dict[str, Any]) -> dict[str, Any]:
     """What a scorecard row says: ``sentence`` and ``observed`` as Great Expectations puts it, ``keys``, ``allowed``."""
     from great_expectations.core import ExpectationValidationResult
@@ -355,6 +379,7 @@ def render(findings: Findings, links: Rows | None = None, suites_dir: Path = Pat
             dimensions=scores(scorecard, "dimension"),
             owners=scores(scorecard, "owner"),
             arrivals=arrivals(findings.row_counts, findings.rejected),
+            linkage=linkage(findings.links),
             consent=_as_it_is(findings.consent),
             erasure=_as_it_is(findings.erasure),
             models=_as_it_is(findings.models),

@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 TRAINING_ROWS = 1_000_000
 SCORE_SCHEMA = (
     "customer_id string, probability_alive double, expected_purchases_90d double, expected_order_value double, "
-    "clv_12m double, method string"
+    "clv_12m double, method string, value_reason string"
 )
-# A purchase that refunds outweigh has no value that Gamma-Gamma knows; it is taken for one of next to nothing.
-LEAST_VALUE = 0.01
+NO_VALUE = "what was given back or given away outweighs the repeat purchases: left out of the fit, taken as 0"
 FEATURES = ["frequency", "recency_days", "age_days", "average_order_value"]
 
 
 def summary(purchases: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `int_customer_purchases` as `models.lifetime_value` takes them, their other columns beside."""
-    value = pd.to_numeric(purchases["average_repeat_amount"]).clip(lower=LEAST_VALUE)
+    """Rows of `int_customer_purchases` as `models.lifetime_value` takes them, their other columns beside.
+
+    An average below 0 is 0: the fit leaves out whoever has it (``fit_summary``), so that gifts and refunds change the
+    value of nobody else.
+    """
+    value = pd.to_numeric(purchases["average_repeat_amount"]).clip(lower=0)
     return purchases.assign(average_order_value=value)
 
 
@@ -106,7 +109,10 @@ class Scorer:
             scored["probability_alive"] = bgnbd.probability_alive(*(frame[name] for name in FEATURES[:3]))
         scored["clv_12m"] = lifetime_value(*models, frame, annual_discount_rate=self.annual_discount_rate)
         scored.insert(0, "customer_id", frame["customer_id"])
-        return scored.assign(method=state["method"])
+        brings_nothing = (frame["frequency"] > 0) & (frame["average_order_value"] <= 0)
+        stands_in = f"shrunken mean: {value.reason}" if value is not None else None
+        reason = brings_nothing.map({True: NO_VALUE, False: stands_in}).astype(object)
+        return scored.assign(method=state["method"], value_reason=reason.where(reason.notna(), None))
 
 
 def score_customers(purchases: SparkDataFrame, state: dict | None, annual_discount_rate: float) -> SparkDataFrame:

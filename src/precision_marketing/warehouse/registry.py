@@ -3,9 +3,9 @@
 A dbt Python model that trains returns one row per candidate with the columns of ``RUN_SCHEMA``. One candidate is
 the champion, whose artefact the scoring models load. `model_registry` and `model_metrics` are SQL on these rows.
 
-An artefact is a pickle, and whoever can write a pickle can run code where it is loaded. So it is signed with the hash
-key of the warehouse (HMAC-SHA-256) and refused, before it is opened, unless the signature fits: who may write to the
-table, but has no key, cannot plant one.
+An artefact is a pickle, and whoever can write a pickle can run code where it is loaded. So its row is signed with a key
+for nothing else (HMAC-SHA-256), and it is refused, before it is opened, unless the signature fits: whoever may write to
+the table, but has no key, cannot plant one, nor put one model's artefact in the place of another's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from precision_marketing.models.training import Training
+from precision_marketing.models.training import Candidate, Training
 from precision_marketing.privacy import vault
 
 if TYPE_CHECKING:
@@ -49,22 +49,37 @@ PACKAGE = "precision_marketing"
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lifelines")
 
 
+# What a signature covers beside the artefact.
+SIGNED = ("model", "version", "algorithm", "is_champion", "as_of_date", "made_by")
+
+
 class ArtefactError(Exception):
     """An artefact is missing, or its signature does not fit."""
 
 
-def sign(artefact: bytes) -> str:
-    """HMAC-SHA-256 of an artefact with the warehouse's hash key, 64 hex digits. Raises vault.VaultKeyError."""
-    return hmac.digest(vault.load_keys().hash_key, b"model artefact" + artefact, "sha256").hex()
+def sign(row: Mapping[str, Any]) -> str:
+    """HMAC-SHA-256 of a training model's row, of its columns SIGNED and its artefact, as 64 hex digits.
+
+    Raises vault.VaultKeyError.
+    """
+    statement = _json([*(row[name] for name in SIGNED), hashlib.sha256(bytes(row["artefact"])).hexdigest()])
+    return hmac.digest(vault.load_keys().signing_key, statement.encode(), "sha256").hex()
 
 
-def load(artefact: bytes | None, signature: str | None) -> Any:
-    """The model in an artefact. Raises ArtefactError where there is none or this warehouse did not sign it."""
-    if artefact is None:
+def is_ours(row: Mapping[str, Any]) -> bool:
+    """Whether this warehouse signed a row; False for a signature of any bytes that is not one."""
+    return hmac.compare_digest(sign(row).encode(), (row["signature"] or "").encode(errors="surrogatepass"))
+
+
+def load(row: Mapping[str, Any]) -> Any:
+    """The model in a training model's row. Raises ArtefactError where there is none, or none of this warehouse's."""
+    if row["artefact"] is None:
         raise ArtefactError("there is no artefact")
-    if not hmac.compare_digest(sign(bytes(artefact)), signature or ""):
-        raise ArtefactError("the artefact was not signed with this warehouse's MARKETING_HASH_KEY: train it again")
-    return pickle.loads(artefact)
+    if not is_ours(row):
+        raise ArtefactError(
+            f"the artefact of {row['model']} was not signed with this warehouse's MARKETING_HASH_KEY: train it again"
+        )
+    return pickle.loads(row["artefact"])
 
 
 def made_by(function: Callable[..., Any], settings: Mapping[str, Any]) -> str:
@@ -152,6 +167,11 @@ def run_rows(model: str, as_of_date: dt.date, training: Training | None, made_by
     if training.champion not in artefacts:
         raise ValueError(f"{model}: the champion {training.champion!r} is not among {sorted(artefacts)}")
     version = f"{as_of_date:%Y%m%d}-{hashlib.sha256(artefacts[training.champion]).hexdigest()[:8]}"
+
+    def signature(c: Candidate) -> str:
+        names = (model, version, c.algorithm, c.algorithm == training.champion, as_of_date, made_by)
+        return sign({**dict(zip(SIGNED, names, strict=True)), "artefact": artefacts[c.algorithm]})
+
     return [
         (
             model, version, c.algorithm, c.algorithm == training.champion, as_of_date, training.trained_from,
@@ -159,7 +179,7 @@ def run_rows(model: str, as_of_date: dt.date, training: Training | None, made_by
             [(m.metric, m.segment, *(_number(v) for v in (m.value, m.ci_low, m.ci_high, m.baseline)),
               None if m.rows is None else int(m.rows)) for m in c.metrics],
             _json({name: table.to_dict("records") for name, table in c.tables.items()}), _json(training.profile),
-            made_by, artefacts[c.algorithm], sign(artefacts[c.algorithm]),
+            made_by, artefacts[c.algorithm], signature(c),
         )
         for c in training.candidates
     ]  # fmt: skip
@@ -191,7 +211,7 @@ def train(
         ages = [(as_of_date - row.as_of_date).days for row in rows]
         same = all(row.made_by == maker for row in rows)
         if rows and same and all(0 <= age < retrain_after_days for age in ages):
-            if all(hmac.compare_digest(sign(bytes(row.artefact)), row.signature) for row in rows):
+            if all(is_ours(row.asDict()) for row in rows):
                 return session.createDataFrame([tuple(row) for row in rows], RUN_SCHEMA)
     trained = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(), maker)
     return session.createDataFrame(trained, RUN_SCHEMA)
@@ -213,8 +233,8 @@ def approved(session: SparkSession, schema: str, name: str) -> SparkDataFrame | 
 
 def champion(runs: SparkDataFrame) -> Any | None:
     """The champion among the rows of a training model, loaded; None if nothing was trained. Raises ArtefactError."""
-    rows = runs.where("is_champion").select("artefact", "signature").collect()
-    return load(rows[0].artefact, rows[0].signature) if rows else None
+    rows = runs.where("is_champion").select(*SIGNED, "artefact", "signature").collect()
+    return load(rows[0].asDict()) if rows else None
 
 
 def sample(frame: SparkDataFrame, key: str, rows: int, order_by: Sequence[str]) -> pd.DataFrame:

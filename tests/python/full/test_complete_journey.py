@@ -55,8 +55,9 @@ def journey(spark_cluster: harness.Server, folder: Path, tmp_path_factory) -> It
     names = "{raw_database: " + RAW + ", business_timezone: America/New_York}"
     options = ["--target", "thrift", "--vars", names]
     environment = {"MARKETING_SCHEMA": SCHEMA, **spark_cluster.environment}
-    arguments = ["--args", f"{{path: {folder}}}"]
-    harness.run_dbt("run-operation", "load_complete_journey", *arguments, *options, home=home, **environment)
+    harness.load_files(
+        "complete_journey", str(folder), "--raw-database", RAW, "--target", "thrift", home=home, **environment
+    )
     harness.run_dbt(
         "build", "--select", *MODELS, "--exclude", *LEFT_OUT, "--exclude-resource-type", "test", "unit_test",
         "--full-refresh", *options, home=home, **environment,
@@ -248,21 +249,21 @@ def test_rows_that_no_loader_wrote_stay(journey: harness.Server, folder: Path, t
     environment = {"MARKETING_SCHEMA": SCHEMA, **journey.environment}
 
     def load(raw_database: str, path: Path) -> str:
-        result = harness.run_dbt(
-            "run-operation", "load_complete_journey", "--target", "thrift", "--args", f"{{path: {path}}}",
-            "--vars", f"{{raw_database: {raw_database}}}", home=tmp_path, check=False, **environment,
+        result = harness.load_files(
+            "complete_journey", str(path), "--raw-database", raw_database, "--target", "thrift",
+            home=tmp_path, check=False, **environment,
         )  # fmt: skip
-        assert result.returncode != 0
-        return result.stdout
+        assert result.returncode == 1
+        return result.stderr
 
-    message = f"load_complete_journey would replace {raw}.shop_stores, which holds rows that no loader wrote"
+    message = f"{raw}.shop_stores holds rows that no loader wrote"
     assert message in load(raw, folder)
     assert journey.query(f"select * from {raw}.shop_stores") == [("s1",)]
     assert [table for _, table, _ in journey.query(f"show tables in {raw}")] == ["shop_stores"]
-    assert "transactions_sample.csv" in load(RAW, tmp_path)
+    assert "there is no file" in load(RAW, tmp_path) and "transactions" in load(RAW, tmp_path)
     assert journey.query(f"select count(*) from {RAW}.ads_campaigns") == [(27,)]
 
 
 def test_the_documented_commands_build_everything(folder: Path, tmp_path: Path) -> None:
-    printed = harness.run_printed("docs/real_data.md", "load_complete_journey", tmp_path, completejourney=str(folder))
+    printed = harness.run_printed("docs/real_data.md", "complete_journey /data", tmp_path, completejourney=str(folder))
     assert "ERROR=0 SKIP=0" in printed and "not published" not in printed, printed[-4000:]

@@ -17,7 +17,7 @@ def retail(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Loaded and built by the README's own commands."""
     home = tmp_path_factory.mktemp("retail")
     path = shared_data / "online_retail" / "online_retail.csv.gz"
-    printed = harness.run_printed("README.md", "load_online_retail", home, online_retail_csv_gz=str(path))
+    printed = harness.run_printed("README.md", "uci_online_retail", home, online_retail_csv_gz=str(path))
     assert "ERROR=0 SKIP=0" in printed and "not published" not in printed, printed[-4000:]
     settings = harness.embedded_settings(home / "retail-warehouse")
     with harness.serving(settings, tmp_path_factory.mktemp("logs") / "server.log") as server:
@@ -26,7 +26,8 @@ def retail(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def test_the_page_prints_the_same_commands() -> None:
     readme, page = ((harness.ROOT / name).read_text() for name in ("README.md", "docs/real_data.md"))
-    commands = [line for line in readme.splitlines() if "retail" in line and line.startswith(("export", "dbt run"))]
+    starts = ("export", "python -m precision_marketing.load_files")
+    commands = [line for line in readme.splitlines() if "retail" in line and line.startswith(starts)]
     assert len(commands) == 2 and all(line in page.splitlines() for line in commands)
 
 
@@ -125,22 +126,15 @@ def test_segments_are_significant(retail: harness.Server) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("missing.csv", None, "PATH_NOT_FOUND"),
+        ("missing.csv", None, "there is no file"),
         ("columns.csv", "InvoiceNo,StockCode,Quantity\n1,a,2\n", "lacks columns: Description, InvoiceDate"),
-        ("truncated.csv.gz", b"\x1f\x8b\x08\x00garbage", "FAILED_READ_FILE"),
+        ("truncated.csv.gz", b"\x1f\x8b\x08\x00garbage", "damaged or breaks off"),
     ],
 )
 def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path, name: str, text, expected: str) -> None:
     path = tmp_path / name
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    result = harness.run_dbt(
-        "run-operation",
-        "load_online_retail",
-        "--args",
-        f"{{path: {path}}}",
-        home=tmp_path / "home",
-        check=False,
-    )
-    assert result.returncode != 0 and expected in result.stdout and name in result.stdout, result.stdout
-    assert "\tat " not in result.stdout and "Traceback" not in result.stdout + result.stderr
+    result = harness.load_files("uci_online_retail", str(path), home=tmp_path / "home", check=False)
+    assert result.returncode == 1 and expected in result.stderr and name in result.stderr, result.stderr
+    assert "Traceback" not in result.stdout + result.stderr

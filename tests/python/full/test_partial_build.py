@@ -18,7 +18,7 @@ def test_a_part_of_a_new_warehouse(tmp_path: Path) -> None:
     """No test runs on a table that does not exist, and the command in the message publishes what was built."""
     home, path = tmp_path / "home", tmp_path / "lines.csv"
     path.write_text(LINES)
-    harness.run_dbt("run-operation", "load_online_retail", "--args", f"{{path: {path}}}", home=home)
+    harness.load_files("uci_online_retail", str(path), home=home)
     part = harness.run_dbt("build", "-s", "+customer_rfm", home=home)
     assert "ERROR=0" in part.stdout
     said = re.search(

@@ -18,6 +18,7 @@ OTHERS: dict[str, tuple] = {
     "raw_database": ("landing", "arrivals_2025"),
     "create_missing_sources": (False, False),
     "business_timezone": ("America/Los_Angeles", "Asia/Kolkata"),
+    "reporting_currency": ("EUR", "CNY"),
     "earliest_date": ("2000-01-01", "2024-03-01"),
     "late_event_days": (1, 30),
     "conversion_window_days": (1, 30),
@@ -30,6 +31,8 @@ OTHERS: dict[str, tuple] = {
     "experiment_all_pairs": (True, True),
     "coupon_window_days": (7, 90),
     "value_period_days": (30, 200),
+    "value_basis": ("gross", "margin"),
+    "count_refunded_orders": (False, False),
     "rfm_cut_points": (CUTS, CUTS | {"monetary": None}),
     "region_max_km": (10, 2_000),
     "audience_radius_km": (1, 50),
@@ -81,6 +84,8 @@ OTHERS: dict[str, tuple] = {
     "decision_keep_days": (1, 3_650),
     "keep_versions": (1, 5),
     "max_rejected_share": (0.5, 1),
+    "compare_links": (False, False),
+    "required_sources": (["shop_orders", "crm_customers"], ["app_events"]),
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,13 +15,16 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import harness
 from precision_marketing.privacy import vault
 from vault_values import (
     AES_KEY,
+    FIELDS,
     HASH_KEY,
     KEY_ID,
+    VAULT_KEY,
     assert_holds_raw_values,
     assert_tell_nothing,
     key_forms,
@@ -28,7 +33,8 @@ from vault_values import (
 )
 
 NEW_KEY = "n" * 16 + "k" * 16
-NEW_KEY_ID = vault.key_id(NEW_KEY.encode())
+NEW_VAULT_KEY = vault.derived(NEW_KEY.encode(), vault.VAULT)
+NEW_KEY_ID = vault.key_id(NEW_VAULT_KEY)
 
 
 # ------------------------------------------------------------------- a vault of sixty demo customers
@@ -70,7 +76,7 @@ def dbt(home: Path, server: harness.Server, *arguments: str, check: bool = True,
 def test_another_aes_implementation_reads_the_vault(demo, vaulted: Path, spark_cluster: harness.Server) -> None:
     raw, rows = raw_customers(demo.home), stored(spark_cluster, VAULT)
     assert rows.keys() == raw.keys() - {ERASED}
-    assert_holds_raw_values(rows, raw, AES_KEY.encode())
+    assert_holds_raw_values(rows, raw, VAULT_KEY)
     assert any(row["email_encrypted"] is None for row in rows.values())
     nonces = [row["phone_encrypted"][:16] for row in rows.values()]
     assert len(set(nonces)) == len(nonces)
@@ -79,13 +85,13 @@ def test_another_aes_implementation_reads_the_vault(demo, vaulted: Path, spark_c
         name: row for name, row in stored(spark_cluster, "marketing_vault.customer_vault").items() if name in raw
     }
     assert len(in_process) > 40
-    assert_holds_raw_values(in_process, raw, AES_KEY.encode())
+    assert_holds_raw_values(in_process, raw, VAULT_KEY)
 
 
 def test_hashes_match_partners_members(demo, vaulted: Path, spark_cluster: harness.Server) -> None:
     def keyed(text: str) -> str:
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return hmac.new(HASH_KEY.encode(), digest.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(vault.derived(HASH_KEY.encode(), vault.HASHES), digest.encode(), hashlib.sha256).hexdigest()
 
     raw = raw_customers(demo.home)
     rows = spark_cluster.query(f"select customer_id, phone_hash, email_hash from {SCHEMA}_staging.stg_crm__customers")
@@ -146,6 +152,7 @@ def test_only_the_right_key_and_unchanged_values_are_read(
     phones = {row["phone"] for row in raw.values()}
     query = f"select customer_id, {decrypt_sql} from {{}}"
     third = "if(customer_id = 'C000000003', {}, phone_encrypted)"
+    other_column = third.format(f"(select name_encrypted from {VAULT} where customer_id = 'C000000003')")
     swapped = third.format(f"(select phone_encrypted from {VAULT} where customer_id = 'C000000004')")
     flipped = third.format("base64(overlay(unbase64(phone_encrypted) placing x'00ff' from 15))")
     changed = f"(select * except (phone_encrypted), {{}} as phone_encrypted from {VAULT})"
@@ -157,6 +164,7 @@ def test_only_the_right_key_and_unchanged_values_are_read(
         {
             "right": (query.format(VAULT), {}),
             "swapped": (query.format(changed.format(swapped)), {}),
+            "another column": (query.format(changed.format(other_column)), {}),
             "tampered": (query.format(changed.format(flipped)), {}),
             "wrong id": (query.format(relabelled.format("deadbeef")), {}),
             "wrong key": (query.format(VAULT), other),
@@ -167,6 +175,7 @@ def test_only_the_right_key_and_unchanged_values_are_read(
     assert dict(answers.pop("right")) == {name: row["phone"] for name, row in raw.items() if name != ERASED}
     expected = {
         "swapped": f"customer_vault: phone of customer C000000003 does not decrypt with key {KEY_ID}",
+        "another column": f"customer_vault: phone of customer C000000003 does not decrypt with key {KEY_ID}",
         "tampered": f"customer_vault: phone of customer C000000003 does not decrypt with key {KEY_ID}",
         "wrong id": f"the vault holds values of key deadbeef; the keys given are {KEY_ID}",
         "wrong key": f"the vault holds values of key {KEY_ID}; the keys given are {NEW_KEY_ID}",
@@ -214,8 +223,35 @@ def test_rotation(demo, vaulted: Path, spark_cluster: harness.Server) -> None:
     )
     after = stored(spark_cluster, VAULT)
     assert after.keys() == before.keys()
-    assert_holds_raw_values(after, raw, NEW_KEY.encode())
+    assert_holds_raw_values(after, raw, NEW_VAULT_KEY)
     assert spark_cluster.query(f"show tables in {SCHEMA}_vault") == [(f"{SCHEMA}_vault", "customer_vault", False)]
+
+
+def test_a_vault_of_an_earlier_release_is_read_and_migrated(
+    demo, vaulted: Path, decrypt_sql: str, spark_cluster: harness.Server
+) -> None:
+    """Its values have the key that was given, underived, and are bound to their customer alone."""
+    raw, key = raw_customers(demo.home), AES_KEY.encode()
+
+    def encrypted(customer_id: str, value: str | None) -> str:
+        if value is None:
+            return "cast(null as string)"
+        nonce = secrets.token_bytes(12)
+        data = nonce + AESGCM(key).encrypt(nonce, value.encode(), customer_id.encode())
+        return f"'{base64.b64encode(data).decode()}'"
+
+    rows = ", ".join(
+        f"('{name}', {', '.join(encrypted(name, row[field]) for field in FIELDS)}, '{vault.key_id(key)}')"
+        for name, row in raw.items()
+        if name != ERASED
+    )
+    columns = ", ".join(["customer_id", *(f"{field}_encrypted" for field in FIELDS), "key_id"])
+    spark_cluster.query(f"drop table {VAULT}")
+    spark_cluster.query(f"create table {VAULT} using parquet as select * from values {rows} as ({columns})")
+    answers = read(spark_cluster, vaulted, {"old": (f"select customer_id, {decrypt_sql} from {VAULT}", {})})
+    assert dict(answers["old"]) == {name: row["phone"] for name, row in raw.items() if name != ERASED}
+    rotate(vaulted, spark_cluster)
+    assert_holds_raw_values(stored(spark_cluster, VAULT), raw, VAULT_KEY)
 
 
 def kill_while_rotating(home: Path, server: harness.Server) -> None:

@@ -17,6 +17,14 @@ ORDERS = """
     from range(100)
 """
 
+# A CRM that stores the keys of the same customers as numbers.
+CUSTOMERS = """
+    select
+        concat(id, '.0') as customer_id, '' as name, '' as phone, '' as email, '' as id_number, 'f' as gender,
+        '1980-02-29' as birth_date, '' as province, '' as city, '' as address, '' as membership_level,
+        '' as membership_expires_at, '2020-01-01' as registered_at, '2021-01-01' as updated_at
+    from range(10)
+"""
 
 # By reason: (columns that make a row unusable, how often)
 CORRUPT = {
@@ -44,14 +52,19 @@ def statements(raw: str, bad_of_each: int) -> list[str]:
     ]
 
 
-def build(home: Path, server: harness.Server, bad_of_each: int) -> tuple[str, subprocess.CompletedProcess[str]]:
+def build(
+    home: Path, server: harness.Server, bad_of_each: int, *, strange_crm: bool = False
+) -> tuple[str, subprocess.CompletedProcess[str]]:
     """dbt build of what RFM values need, from ``bad_of_each`` bad orders of each kind: its schema and how it ended.
 
-    Rejected are the bad ones, each for its reason, and nothing is lost.
+    There is no CRM, or a ``strange_crm`` whose keys are not those of the orders. Rejected are the bad ones, each for
+    its reason, and nothing is lost.
     """
     raw, schema = f"raw_corrupt{bad_of_each}", f"corrupt{bad_of_each}"
     for statement in statements(raw, bad_of_each):
         server.query(statement)
+    if strange_crm:
+        server.query(f"create table {raw}.crm_customers using parquet as {CUSTOMERS}")
     result = harness.run_dbt(
         "build", "--target", "thrift", "--select", "+customer_rfm",
         "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test",

@@ -9,6 +9,7 @@ import gate_data_decision
 import gate_data_journey
 import gate_data_prediction
 import gate_data_profile
+import gate_data_sources
 
 # relation -> its columns, one per line as "name: expression"
 VALID = {
@@ -97,6 +98,12 @@ VALID = {
         latitude: 30.2D
         longitude: 120.1D
     """,
+    "stg_shop__refunds": """
+        refund_id: concat('r', id)
+        order_id: cast(id as string)
+        amount: cast(5 as decimal(18, 4))
+        refunded_at: timestamp '2024-05-03 10:00:00'
+    """,
     "stg_shop__inventory": """
         store_id: 's1'
         product_id: concat('p', id)
@@ -143,6 +150,11 @@ VALID = {
         clicked_at: timestamp '2024-05-01 10:00:05'
         cost: cast(id as decimal(18, 4))
         is_unusable_propensity: false
+    """,
+    "stg_fx__rates": """
+        currency: 'USD'
+        rate_date: date_add(date '2024-01-01', cast(id as int))
+        rate: 0.9D
     """,
     "stg_partner__members": """
         partner: 'airline'
@@ -192,7 +204,15 @@ VALID = {
         gross_amount: cast(19 as decimal(18, 4))
         discount_amount: cast(1 as decimal(18, 4))
         net_amount: cast(18 as decimal(18, 4))
+        refunded_amount: cast(5 as decimal(18, 4))
         is_cancelled: false
+    """,
+    "fct_refunds": """
+        refund_id: concat('r', id)
+        order_id: cast(id as string)
+        amount: cast(5 as decimal(18, 4))
+        refund_date: date '2024-05-03'
+        order_date: date '2024-05-01'
     """,
     "fct_order_items": """
         order_item_id: cast(id as string)
@@ -225,6 +245,7 @@ VALID = {
     """,
     "dim_stores": """
         store_id: concat('s', id)
+        store_name: 'High Street'
         city: 'Hangzhou'
         latitude: 30.25D
         longitude: 120.17D
@@ -364,6 +385,8 @@ BROKEN = {
     ("dim_customers", "can_sms, can_push, can_email"): {"can_email": "null"},
     ("dim_customers", "name_masked, phone_masked, email_masked"): {"name_masked": "'张三'"},
     ("fct_orders", "net_amount, gross_amount, discount_amount"): {"discount_amount": "cast(2 as decimal(18, 4))"},
+    ("fct_orders", "refunded_amount, net_amount"): {"refunded_amount": "cast(18.0001 as decimal(18, 4))"},
+    ("fct_refunds", "refund_date, order_date"): {"refund_date": "date '2024-04-30'"},
     ("fct_orders", "status, is_cancelled"): {"is_cancelled": "true"},
     ("fct_order_items", "gross_amount, quantity, unit_price"): {"quantity": "cast(3 as decimal(18, 4))"},
     ("dim_campaigns", "starts_at, ends_at"): {"ends_at": "timestamp '2024-03-31 00:00:00'"},
@@ -398,6 +421,7 @@ BROKEN |= {
 OTHERWISE = {
     ("stg_crm__customers", "expect_column_values_to_match_regex", "phone_hash"): {"phone_hash": "'no hash'"},
     ("stg_partner__members", "expect_column_values_to_match_regex", "phone_hash"): {"phone_hash": "'no hash'"},
+    ("stg_fx__rates", "expect_column_values_to_match_regex", "currency"): {"currency": "'dollars'"},
     ("dim_customers", "expect_column_values_to_not_match_regex", "customer_id"): {
         "customer_id": "cast(13800138000 + id as string)"
     },
@@ -422,6 +446,7 @@ for domain in (
     gate_data_journey,
     gate_data_prediction,
     gate_data_profile,
+    gate_data_sources,
 ):
     for name in ("VALID", "TEXT", "BROKEN", "OTHERWISE"):
         globals()[name].update(getattr(domain, name, {}))

@@ -43,7 +43,8 @@ VALID = {
         quantity: cast(2 as decimal(18, 4))
         gross_amount: cast(10 as decimal(18, 4))
         discount_amount: cast(1 as decimal(18, 4))
-        net_amount: cast(9 as decimal(18, 4))
+        refunded_amount: cast(3 as decimal(18, 4))
+        net_amount: cast(6 as decimal(18, 4))
     """,
     "stock_alerts": """
         store_id: 's1'
@@ -87,7 +88,9 @@ BROKEN = {
     ("basket_affinities", "support, baskets_together, all_baskets"): {"support": "0.2D"},
     ("basket_affinities", "confidence, baskets_together, product_baskets"): {"confidence": "0.4D", "lift": "1.6D"},
     ("basket_affinities", "lift, confidence, neighbour_baskets, all_baskets"): {"lift": "2.1D"},
-    ("daily_sales", "gross_amount, discount_amount, net_amount"): {"discount_amount": "cast(2 as decimal(18, 4))"},
+    ("daily_sales", "gross_amount, discount_amount, refunded_amount, net_amount"): {
+        "discount_amount": "cast(2 as decimal(18, 4))"
+    },
     ("stock_alerts", "alert, on_hand"): {"alert": "'out of stock'"},
     ("stock_alerts", "alert, days_of_cover"): {
         "alert": "'low cover'",

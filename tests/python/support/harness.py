@@ -169,14 +169,29 @@ def run_dbt(
     return result
 
 
+def load_files(*arguments: str, home: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m precision_marketing.load_files ARGUMENTS`` as a process with its warehouse in ``home``."""
+    result = subprocess.run(
+        [sys.executable, "-m", "precision_marketing.load_files", *arguments],
+        cwd=ROOT,
+        env=dbt_environment(home, **environment),
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    return result
+
+
 def run_printed(page: str, naming: str, home: Path, **instead: str) -> str:
     """Run the commands of a page of the docs word for word, in the project's folder, as one whose home is ``home``.
 
     naming: what tells the block of commands from the others of the page. instead: what of it, without slashes and dots,
     stands for which path of this machine. Returns what was printed.
     """
-    blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
-    (block,) = (block for block in blocks if naming in block)
+    # Blocks of a language are not commands, but they end like these.
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = (block for language, block in blocks if not language and naming in block)
     for path in re.findall(r"/data/[\w./]+", block):
         block = block.replace(path, instead[re.sub(r"\W", "_", path.removeprefix("/data/"))])
     environment = {

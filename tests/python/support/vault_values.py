@@ -16,7 +16,9 @@ AES_KEY = harness.KEYS["MARKETING_AES_KEY"]
 
 HASH_KEY = harness.KEYS["MARKETING_HASH_KEY"]
 
-KEY_ID = vault.key_id(AES_KEY.encode())
+VAULT_KEY = vault.derived(AES_KEY.encode(), vault.VAULT)
+
+KEY_ID = vault.key_id(VAULT_KEY)
 
 FIELDS = ("name", "phone", "email", "id_number", "address")
 
@@ -41,7 +43,7 @@ def decrypted(row: dict[str, str], field: str, key: bytes) -> str | None:
     if text is None:
         return None
     data = base64.b64decode(text)
-    return AESGCM(key).decrypt(data[:12], data[12:], row["customer_id"].encode()).decode()
+    return AESGCM(key).decrypt(data[:12], data[12:], f"{field} of {row['customer_id']}".encode()).decode()
 
 
 def assert_holds_raw_values(rows: dict[str, dict[str, str]], raw: dict[str, dict[str, str]], key: bytes) -> None:
@@ -52,8 +54,9 @@ def assert_holds_raw_values(rows: dict[str, dict[str, str]], raw: dict[str, dict
 
 
 def key_forms() -> set[bytes]:
-    """Both keys as they could be written down."""
-    raw = [AES_KEY.encode(), HASH_KEY.encode()]
+    """All keys, given and derived, as they could be written down."""
+    raw = [AES_KEY.encode(), HASH_KEY.encode(), VAULT_KEY]
+    raw += [vault.derived(HASH_KEY.encode(), purpose) for purpose in (vault.HASHES, vault.SIGNATURES)]
     hexadecimal = [key.hex().encode() for key in raw]
     return {*raw, *hexadecimal, *(text.upper() for text in hexadecimal), *map(base64.b64encode, raw)}
 

@@ -16,10 +16,12 @@ import harness
 
 KEYS = {
     "budget_channels": ("channel",),
+    "column_limits": ("table_name", "column_name"),
     "experiment_metrics": ("metric",),
     "experiment_variants": ("experiment_id", "variant"),
     "funnel_steps": ("funnel", "step"),
     "goals": ("goal",),
+    "linkage_limits": ("relation", "key_name"),
     "model_judges": ("model_name",),
     "offers": ("campaign_id",),
     "pii_register": ("table_name", "column_name"),
@@ -53,7 +55,9 @@ GIVEN = {
     "experiment_metrics": ("source", "aggregate", "direction", "family"),
     "experiment_variants": ("is_control", "share"),
     "funnel_steps": ("step_rank",),
+    "column_limits": ("reason",),
     "goals": ("period_days", "target", "reason"),
+    "linkage_limits": ("max_unknown_share", "max_rise", "reason"),
     "model_judges": ("model", "metric", "no_gain", "baseline", "needs"),
     "rfm_value_groups": ("value_group", "value_group_zh"),
     "segment_strategies": ("segment_name", "segment_name_zh", "recency", "frequency", "monetary", "strategy"),

@@ -223,10 +223,12 @@ def test_stored_models_score_the_same_and_only_ours_are_opened(
 ) -> None:
     for name, value in harness.KEYS.items():
         monkeypatch.setenv(name, value)
-    artefact, signature = served.query(
-        "select base64(artefact), signature from marketing_build.ml_purchase_model where is_champion"
+    names = (*registry.SIGNED, "signature")
+    artefact, *rest = served.query(
+        f"select base64(artefact), {', '.join(names)} from marketing_build.ml_purchase_model where is_champion"
     )[0]
-    model = registry.load(base64.b64decode(artefact), signature)
+    row = {**dict(zip(names, rest, strict=True)), "artefact": base64.b64decode(artefact)}
+    model = registry.load(row)
     columns = [name for name in model["encoder"].numeric] + [name for name in model["encoder"].categorical]
     snapshot = rows(
         served,
@@ -244,7 +246,7 @@ def test_stored_models_score_the_same_and_only_ours_are_opened(
     snapshot[numeric] = snapshot[numeric].astype(float)
     np.testing.assert_allclose(model.predict_proba(snapshot)[:, 1], snapshot["stored"].astype(float), atol=1e-9)
     with pytest.raises(registry.ArtefactError, match="not signed"):
-        registry.load(base64.b64decode(artefact)[:-1] + b"x", signature)
+        registry.load({**row, "artefact": row["artefact"][:-1] + b"x"})
 
 
 def test_the_registry_knows_every_model(served: harness.Server) -> None:

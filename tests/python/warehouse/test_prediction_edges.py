@@ -137,7 +137,13 @@ def stored(training: Training | None) -> object | None:
             assert all(number is None or np.isfinite(number) for number in (value, low, high, baseline))
     champions = [row for row in rows if row[3]]
     assert len(champions) == (0 if training is None else 1)
-    return registry.load(champions[0][-2], champions[0][-1]) if champions else None
+    if not champions:
+        return None
+    places = {name: place for place, name in enumerate(("model", "version", "algorithm", "is_champion", "as_of_date"))}
+    row = {
+        name: champions[0][place] for name, place in {**places, "made_by": -3, "artefact": -2, "signature": -1}.items()
+    }
+    return registry.load(row)
 
 
 @pytest.fixture(autouse=True)

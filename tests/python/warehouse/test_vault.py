@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import harness
-from vault_values import AES_KEY, assert_holds_raw_values, assert_tell_nothing, raw_customers, stored
+from vault_values import VAULT_KEY, assert_holds_raw_values, assert_tell_nothing, raw_customers, stored
 
 
 def test_another_aes_implementation_reads_the_vault(demo: harness.Demo, served: harness.Server) -> None:
     raw = raw_customers(demo.home)
     rows = {name: row for name, row in stored(served, "marketing_vault.customer_vault").items() if name in raw}
     assert len(rows) > 40
-    assert_holds_raw_values(rows, raw, AES_KEY.encode())
+    assert_holds_raw_values(rows, raw, VAULT_KEY)
     assert any(row["email_encrypted"] is None for row in rows.values())
     nonces = [row["phone_encrypted"][:16] for row in rows.values()]
     assert len(set(nonces)) == len(nonces)

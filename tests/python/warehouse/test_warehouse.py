@@ -19,7 +19,7 @@ PUBLISHED = {
     "customer_identities", "customer_lifetime_value", "customer_rfm", "customer_segments", "customer_tags",
     "daily_sales", "demand_forecast", "dim_campaigns", "dim_customers", "dim_dates", "dim_products",
     "dim_stores", "experiment_results", "fct_ad_impressions", "fct_events", "fct_order_items", "fct_orders",
-    "fct_sessions", "gender_predictions", "goal_gaps", "model_verdicts", "product_recommendations",
+    "fct_refunds", "fct_sessions", "gender_predictions", "goal_gaps", "model_verdicts", "product_recommendations",
     "product_similarities",
     "purchase_propensity", "sales_forecast", "segment_profiles", "segment_selection", "segment_validation",
     "stock_alerts", "store_audience", "value_scorecard",
@@ -155,12 +155,16 @@ def test_unit_tests_of_the_models_pass(demo: harness.Demo, served: harness.Serve
     assert int(counts.pop("PASS")) > 50 and set(counts.values()) == {"0"}, done.stdout[-1000:]
 
 
-def test_too_many_corrupt_orders_stop_the_build(demo: harness.Demo, served: harness.Server) -> None:
-    """Duplicates aside, 10 of 110 rows are over the allowed share of 5%."""
-    schema, result = corrupt_orders.build(demo.home, served, 2)
+def test_corrupt_orders_and_keys_of_another_form_stop_the_build(demo: harness.Demo, served: harness.Server) -> None:
+    """Duplicates aside, 10 of 110 rows are over the allowed share of 5%, and the CRM knows the customer of none."""
+    schema, result = corrupt_orders.build(demo.home, served, 2, strange_crm=True)
     assert result.returncode == 1
-    message = "stg_shop__orders__rejected: expect_rejected_share_to_be_at_most(): 10 of 110 rows"
-    assert message in result.stdout, result.stdout
+    for message in (
+        "stg_shop__orders__rejected: expect_rejected_share_to_be_at_most(): 10 of 110 rows",
+        "expect_rows_to_satisfy(is_over_limit): 1 of 5 rows, stg_shop__orders / customer_id (critical)",
+        "expect_rows_to_satisfy(is_unmatched): 1 of 5 rows, stg_shop__orders / customer_id (critical)",
+    ):
+        assert message in result.stdout, result.stdout
     for skipped in ("fct_orders", "customer_rfm"):
         assert re.search(rf"SKIP relation {schema}_build.{skipped} ", result.stdout), result.stdout
     assert not served.query(f"show tables in {schema}_build like 'fct_orders'")

@@ -7,6 +7,7 @@ import hmac
 import pytest
 
 import harness
+from precision_marketing.privacy import vault
 
 pytestmark = pytest.mark.changes_the_warehouse
 
@@ -86,7 +87,7 @@ def test_the_audit_proves_it(demo, erased: dict, served: harness.Server) -> None
         "select request_id, customer_hash, tables_touched, rows_removed, rows_left, verified "
         "from marketing_quality.erasure_audit where request_id like 'test-%'"
     )
-    key = harness.KEYS["MARKETING_HASH_KEY"].encode()
+    key = vault.derived(harness.KEYS["MARKETING_HASH_KEY"].encode(), vault.HASHES)
     own = list(erased)[:OWN_IDS]
     assert {hash_ for _, hash_, *_ in audit} == {hmac.digest(key, c.encode(), "sha256").hex() for c in own}
     assert len(audit) == OWN_IDS and all(verified and left == 0 for *_, left, verified in audit)

@@ -24,7 +24,10 @@ EARLIER = {
     "expect_column_mean_drift_to_be_at_most": {"mean": -100, "standard_deviation": 10},
     "expect_column_null_share_drift_to_be_at_most": {"null_share": 0.5},
     "expect_column_category_drift_to_be_at_most": {"counts": {"another": 20}},
+    "expect_column_rise_to_be_at_most_column": {"values": {"stg_r0 / customer_id": 0.01}},
 }
+# Depends on what the company declares, so it has tests of its own.
+REQUIRED = "expect_required_table_to_hold_rows"
 
 
 def columns_of(relation):
@@ -36,7 +39,7 @@ def rows_of(relation):
     return 20 if relation.endswith("__rejected") else ROWS.get(relation, 200)
 
 
-def frame(spark, relation, rows=None, **changes):
+def frame(spark, relation, /, rows=None, **changes):
     """The relation with valid rows, but for expressions in ``changes``, where {column} is a valid one."""
     valid = columns_of(relation)
     columns = {**valid, **{column: changed.format(**valid) for column, changed in changes.items()}}
@@ -115,7 +118,7 @@ def run(relations, **options):
     return gates.run_suites("gate_test", relations, **options)
 
 
-def checked(spark, relation, baseline=None, **changes):
+def checked(spark, relation, /, baseline=None, **changes):
     """Rows for one relation; a __rejected one goes with its valid staged relation, orders with their lines."""
     relations = {}
     if relation.endswith("__rejected"):
@@ -166,7 +169,8 @@ def test_valid_rows_meet_every_expectation(spark, relation):
 @pytest.mark.parametrize("relation", VALID)
 def test_each_rule_on_rows_counts_its_own_corruption_alone(spark, relation):
     """Every expectation is broken on rows of its own and must count just these: it sees its corruption and no other."""
-    entries = [e for e in suite(relation)["expectations"] if whole(e) is None and e["type"] not in gates.DRIFTS]
+    apart = (*gates.DRIFTS, REQUIRED)
+    entries = [e for e in suite(relation)["expectations"] if whole(e) is None and e["type"] not in apart]
     for counts, changes in packed(relation, entries):
         found = {(row["expectation"], row["column_name"]): row for row in checked(spark, relation, **changes)}
         for position, entry in enumerate(entries):
@@ -192,6 +196,99 @@ def test_each_comparison_with_an_earlier_run_fails_alone(spark, relation):
         baseline = {(relation, entry["type"], named_columns(entry)): EARLIER[entry["type"]] for entry in drifts}
         found = failures(checked(spark, relation, baseline=baseline))
         assert found == [(entry["type"], named_columns(entry)) for entry in drifts]
+
+
+RAW_TABLES = {gates.raw_table_of(path.stem.removesuffix("__rejected")) for path in SUITES.glob("stg_*__rejected.json")}
+
+
+def test_a_required_table_that_is_empty_fails_alone_and_others_may_be_empty(spark):
+    relations = {relation: frame(spark, relation, rows=0) for relation in VALID if relation.startswith("stg_")}
+    rows = run(relations, required_sources=["shop_order_items", "crm_customers"])
+    failed = [row for row in rows if not row["success"] and row["severity"] == "critical"]
+    assert [(row["relation"], row["expectation"], row["message"].partition("(): ")[2]) for row in failed] == [
+        ("stg_crm__customers", REQUIRED, "empty, declared as used (critical)"),
+        ("stg_shop__order_items", REQUIRED, "empty, declared as used (critical)"),
+    ]
+    judged = {gates.raw_table_of(row["relation"]) for row in rows if row["expectation"] == REQUIRED}
+    assert judged == RAW_TABLES and len(RAW_TABLES) == 18
+
+
+def test_a_required_table_with_a_row_is_there(spark):
+    rows = run({"stg_shop__orders": frame(spark, "stg_shop__orders", rows=1)}, required_sources=["shop_orders"])
+    row = next(row for row in rows if row["expectation"] == REQUIRED)
+    assert row["success"] and row["message"].endswith("(): 1 rows, declared as used (critical)")
+
+
+LINKS = """
+    select cast(relation as string) as relation, 'customer_id' as key_name, unknown_share, max_rise, is_compared,
+        false as is_over_limit, false as is_unmatched, false as is_dominated
+    from values {rows} as given(relation, unknown_share, max_rise, is_compared)
+"""
+RISE = "expect_column_rise_to_be_at_most_column"
+
+
+def risen(spark, before, *rows):
+    """The result of the comparison of links (relation, share, largest rise, whether it is compared) with ``before``."""
+    links = spark.sql(LINKS.format(rows=", ".join(f"({row})" for row in rows)))
+    baseline = {("stg_shop__linkage", RISE, "unknown_share"): {"values": before}} if before is not None else None
+    result = run({"stg_shop__linkage": links}, baseline=baseline)
+    return next(row for row in result if row["expectation"] == RISE)
+
+
+def test_a_link_that_breaks_between_two_runs_fails_until_it_holds_again(spark):
+    """What fails is no baseline: the run after it is compared with the one before."""
+    runs = []
+    for day, share in enumerate(("0.01D", "0.11D", "0.9D", "0.9D", "0.1D")):
+        store = spark.createDataFrame([row for rows in runs for row in rows], gates.RESULT_SCHEMA)
+        links = spark.sql(LINKS.format(rows=f"('orders', {share}, 0.1D, true)"))
+        at = NOW + dt.timedelta(days=day)
+        runs.append(run({"stg_shop__linkage": links}, baseline=gates.last_approved(store), run_at=at))
+    found = [next(row for row in rows if row["expectation"] == RISE) for rows in runs]
+    assert [row["success"] for row in found] == [True, True, False, False, True]
+    said = [row["message"].partition("(unknown_share): ")[2] for row in found]
+    assert said[0] == "no earlier run to compare with (critical)"
+    assert said[1] == "no value rose by more than it may (critical)"
+    assert said[3] == "orders / customer_id rose from 11.0% to 90.0%, allowed 10.0% (critical)"
+    assert json.loads(found[3]["observed_value"]) == {
+        "values": {"orders / customer_id": 0.9},
+        "before": {"orders / customer_id": 0.11},
+        "risen": ["orders / customer_id"],
+    }
+
+
+@pytest.mark.parametrize(
+    "before, row, success",
+    [
+        (0.0, "'a', 0.1D, 0.1D, true", True),  # at its limit
+        (0.0, "'a', 0.2D, 0.1D, true", False),
+        (0.9, "'a', 0.2D, 0.1D, true", True),  # it fell
+        (0.0, "'a', 0.9D, 0.1D, false", True),  # too few rows
+        (0.0, "'a', 0.9D, cast(null as double), true", True),  # no limit
+        (0.0, "'a', 0.9D, 1D, true", True),  # any rise is allowed
+        (0.0, "'a', cast(null as double), 0.1D, true", False),  # the list is gone
+        (0.0, "'a', cast(null as double), 1D, true", True),
+        (None, "'a', 0.9D, 0.1D, true", True),  # there was no list
+        (0.0, "'b', 0.9D, 0.1D, true", True),  # this link is new
+        (0.0, "null, 0.9D, 0.1D, true", True),
+    ],
+)
+def test_what_counts_as_a_rise(spark, before, row, success):
+    assert risen(spark, {"a / customer_id": before}, row)["success"] is success
+
+
+def test_a_list_that_is_gone_says_so(spark):
+    message = risen(spark, {"a / customer_id": 0.01}, "'a', cast(null as double), 0.1D, true")["message"]
+    assert "a / customer_id was 1.0% and cannot be told any more (critical)" in message
+
+
+def test_names_of_tables_and_columns_are_told_in_full(spark):
+    """A steward must see which link is broken; keys of a company's rows stay masked."""
+    rows = checked(spark, "stg_shop__linkage", is_over_limit="id in (7, 8)")
+    row = next(row for row in rows if not row["success"])
+    assert json.loads(row["sample_keys"]) == ["stg_r7 / customer_id", "stg_r8 / customer_id"]
+    assert row["message"].endswith("2 of 200 rows, stg_r7 / customer_id, stg_r8 / customer_id (critical)")
+    plain = {path.stem for path in SUITES.glob("*.json") if suite(path.stem)["meta"].get("plain_key")}
+    assert plain == {relation for relation in VALID if relation.endswith(("__linkage", "__column_profile"))}
 
 
 def test_orders_of_the_future_fail(spark):

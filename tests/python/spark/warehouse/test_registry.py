@@ -60,7 +60,7 @@ def test_a_model_is_kept_until_it_is_due(
         monkeypatch.setenv("MARKETING_HASH_KEY", changed["key"])
     options = {name: value for name, value in changed.items() if name in ("retrain_after_days", "settings")}
     (row,) = train(first + dt.timedelta(changed.get("days_later", 1)), "new", **options)
-    assert registry.load(bytes(row.artefact), row.signature) == ("old" if is_kept else "new")
+    assert registry.load(row.asDict()) == ("old" if is_kept else "new")
     assert (row.as_of_date == first) == is_kept
 
 

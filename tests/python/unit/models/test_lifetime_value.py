@@ -511,6 +511,20 @@ def test_values_too_unequal_for_gamma_gamma_have_a_shrunken_mean(simulated) -> N
     assert ShrunkenMean(**models.gammagamma.to_dict()).mean == mean
 
 
+def test_wholesale_values_have_a_value_or_a_reason(simulated) -> None:
+    """A standard deviation of 2 on the log scale: no failure, and purchases are foreseen whatever the values."""
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame(dict(zip(SUMMARY_COLUMNS[:3], [v[:500] for v in simulated[:3]], strict=True)))
+    plain = fit_summary(rows.assign(average_order_value=10.0))
+    models = fit_summary(rows.assign(average_order_value=np.exp(rng.normal(4, 2, 500))))
+    assert models.bgnbd.to_dict() == plain.bgnbd.to_dict()
+    scored = score(rows.assign(average_order_value=50.0), models)
+    assert np.isfinite(scored.to_numpy()).all()
+    assert isinstance(models.gammagamma, GammaGamma) or "mean is infinite" in models.gammagamma.reason
+    state = json.loads(json.dumps(models.gammagamma.to_dict()))
+    assert not isinstance(models.gammagamma, ShrunkenMean) or ShrunkenMean(**state).reason == models.gammagamma.reason
+
+
 def test_by_the_mean_rate_everybody_goes_on_as_before() -> None:
     models = LifetimeModels(MeanRate(), ShrunkenMean(10.0))
     rows = frame((0, 0, 30, np.nan), (3, 20, 30, 10.0))

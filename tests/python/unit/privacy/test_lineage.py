@@ -21,7 +21,8 @@ REGISTER = [
     for name, (level, treatment) in PEOPLE.items()
 ]
 REGISTER_FILE = str(harness.ROOT / "seeds" / "pii_register.csv")
-MASKS = jinja2.Environment().from_string((harness.ROOT / "macros" / "privacy" / "masks.sql").read_text()).module
+MACROS = "".join((harness.ROOT / "macros" / name).read_text() for name in ("privacy/masks.sql", "cleaning/numbers.sql"))
+MASKS = jinja2.Environment().from_string(MACROS).module
 
 
 def node(name, kind="model", schema="build", columns=(), reads=(), **more):

@@ -67,28 +67,45 @@ def test_the_key_file_is_made_once(no_keys: Path, monkeypatch: pytest.MonkeyPatc
     assert no_keys.stat().st_mode & 0o777 == 0o600
     assert vault.create_keys() == [] and no_keys.read_text() == made
     keys = vault.load_keys()
-    assert list(keys.aes) == [keys.key_id]
+    assert list(keys.aes)[0] == keys.key_id and len(keys.aes) == 2
 
     # For a rotation: the present key becomes the old one.
     no_keys.write_text(made.replace("MARKETING_AES_KEY=", "MARKETING_AES_KEY_OLD="))
     assert vault.create_keys() == ["MARKETING_AES_KEY"]
     rotated = vault.load_keys()
-    assert rotated.key_id != keys.key_id and set(rotated.aes) == {rotated.key_id, keys.key_id}
+    assert rotated.key_id != keys.key_id and len(rotated.aes) == 4 and set(keys.aes) < set(rotated.aes)
     assert rotated.hash_key == keys.hash_key
 
     monkeypatch.setenv("MARKETING_AES_KEY", AES_KEY)
     assert vault.load_keys().key_id == KEY_ID
-    no_keys.chmod(0o644)
+    no_keys.chmod(0o640)
     with pytest.raises(vault.VaultKeyError, match="chmod 600"):
         vault.load_keys()
 
 
 def test_keys_are_not_shown() -> None:
-    keys = vault.Keys({KEY_ID: AES_KEY.encode()}, KEY_ID, HASH_KEY.encode())
+    keys = vault.Keys({KEY_ID: AES_KEY.encode()}, KEY_ID, HASH_KEY.encode(), b"s" * 32)
     shown = f"{keys!r} {keys} {vault.session_functions(keys)}"
     with pytest.raises(ValueError, match=f"values of key deadbeef; the keys given are {KEY_ID}") as error:
         vault.session_functions(keys)["vault_key"][0]("deadbeef")
     assert harness.found_in([f"{shown} {error.value}".encode()], key_forms()) == set()
+
+
+def test_a_key_file_without_a_last_line_end_loses_no_key(no_keys: Path) -> None:
+    no_keys.write_text(f"MARKETING_HASH_KEY={HASH_KEY}")
+    no_keys.chmod(0o600)
+    assert vault.create_keys() == ["MARKETING_AES_KEY"]
+    assert vault.settings()["MARKETING_HASH_KEY"] == HASH_KEY
+
+
+def test_each_purpose_has_a_key_of_its_own() -> None:
+    """HKDF as RFC 5869 tells it: extract with no salt, expand by one block."""
+    purposes = (vault.VAULT, vault.HASHES, vault.SIGNATURES)
+    extracted = hmac.digest(bytes(32), KEY, "sha256")
+    for purpose in purposes:
+        info = f"precision_marketing {purpose}".encode()
+        assert vault.derived(KEY, purpose) == hmac.digest(extracted, info + b"\x01", "sha256")
+    assert len({vault.derived(KEY, purpose) for purpose in purposes} | {KEY}) == 4
 
 
 def test_a_key_id_is_an_hmac() -> None:
@@ -98,7 +115,7 @@ def test_a_key_id_is_an_hmac() -> None:
 def test_functions_need_only_the_standard_library_where_they_run(tmp_path: Path) -> None:
     from pyspark import cloudpickle
 
-    keys = vault.Keys({KEY_ID: AES_KEY.encode()}, KEY_ID, HASH_KEY.encode())
+    keys = vault.Keys({KEY_ID: AES_KEY.encode()}, KEY_ID, HASH_KEY.encode(), b"s" * 32)
     functions = {name: function for name, (function, _) in vault.session_functions(keys).items()}
     (tmp_path / "functions").write_bytes(cloudpickle.dumps(functions))
     program = """

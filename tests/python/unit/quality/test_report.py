@@ -40,6 +40,16 @@ def run(day: int, relation: str, **failures) -> dict:
     return {**common, **nothing, **failures}
 
 
+def link(relation: str, **changes) -> dict:
+    """One row of staging_linkage, by default of a key whose list knows everybody."""
+    return {
+        "source_name": "shop", "relation": relation, "key_name": "customer_id", "row_count": 1000, "keyed_rows": 900,
+        "unknown_rows": 0, "unknown_share": 0.0, "last_unknown_share": None, "max_unknown_share": 0.2, "max_rise": 0.1,
+        "named_keys": 300, "found_keys": 300, "listed_keys": 400, "largest_key_share": 0.004,
+        "max_largest_key_share": 0.2, "passes": True, **changes,
+    }  # fmt: skip
+
+
 @pytest.fixture
 def findings() -> report.Findings:
     """Three runs; in the newest one orders have a critical failure, items two warnings, events were not checked."""
@@ -71,6 +81,11 @@ def findings() -> report.Findings:
             {"relation": "stg_crm__consents__rejected", "reject_reason": "withheld: erased", "row_count": 10},
             {"relation": "stg_shop__orders__rejected", "reject_reason": "no order_id", "row_count": 3},
             {"relation": "stg_shop__orders__rejected", "reject_reason": "no ordered_at", "row_count": 5},
+        ],
+        links=[
+            link("stg_app__events", unknown_share=0.02, unknown_rows=18),
+            link("stg_ads__impressions", unknown_share=None, listed_keys=0),
+            link("stg_shop__orders", unknown_share=0.983, unknown_rows=885, last_unknown_share=0.011, passes=False),
         ],
         consent=[{"purpose": "marketing", "channel": "sms", "customers": 4000, "share": 0.8}],
     )  # fmt: skip
@@ -172,6 +187,16 @@ def test_rejected_rows_by_table_and_reason(findings) -> None:
     assert [row["reject_reason"] for row in orders["reasons"]] == ["no ordered_at", "no order_id"]
     assert (orders["unusable"], orders["withheld"]) == (8, 0)
     assert (consents["unusable"], consents["withheld"]) == (0, 10)
+
+
+def test_links_that_are_broken_come_first(findings) -> None:
+    assert [row["relation"] for row in report.linkage(findings.links)] == [
+        "stg_shop__orders", "stg_app__events", "stg_ads__impressions",
+    ]  # fmt: skip
+    text = page(findings).text
+    assert "stg_shop__orders customer_id ✕ broken 900 of 1,000 885 98.3 % 1.1 % 20.0 % 0.4 %" in text
+    assert "stg_app__events customer_id ✓ holds 900 of 1,000 18 2.0 % 20.0 % 0.4 %" in text
+    assert "stg_ads__impressions customer_id no list 900 of 1,000 0 20.0 % 0.4 %" in text
 
 
 def test_the_trend_has_one_bar_per_run(findings) -> None:

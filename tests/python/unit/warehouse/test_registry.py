@@ -58,22 +58,42 @@ def test_nothing_learned_gives_no_rows_and_a_champion_must_be_a_candidate() -> N
 
 
 def test_an_artefact_comes_back_and_a_foreign_or_changed_one_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = registry.run_rows("m", DAY, training())[0]
-    assert registry.load(row[-2], row[-1]) == {"a": 1}
+    names = [column.split()[0] for column in registry.RUN_SCHEMA.replace("array<struct<", "array<struct ").split(", ")]
+    names = [*names[:9], "metrics", *names[-5:]]
+    row = dict(zip(names, registry.run_rows("m", DAY, training())[0], strict=True))
+    assert registry.load(row) == {"a": 1}
 
     class Trap:
         def __reduce__(self):
             return (pytest.fail, ("it was opened",))
 
     trap = pickle.dumps(Trap())
-    for artefact, signature in ((trap, row[-1]), (trap, None), (trap, ""), (row[-2] + b".", row[-1])):
+    oracle = vault.session_functions(vault.load_keys())["keyed_hash"][0]
+    statement = registry._json([row[name] for name in registry.SIGNED])
+    for change in (
+        {"artefact": trap},
+        {"artefact": trap, "signature": None},
+        {"artefact": trap, "signature": ""},
+        {"artefact": trap, "signature": "\u00e9\udcff"},
+        {"artefact": row["artefact"] + b"."},
+        # What a hash of a crafted text gives, which anybody can ask for.
+        {"artefact": trap, "signature": oracle("model artefact" + trap.decode("latin-1"))},
+        {"artefact": trap, "signature": oracle(statement)},
+        # Another model's, version's or candidate's artefact.
+        {"model": "n"},
+        {"version": "20250701-00000000"},
+        {"algorithm": "complex"},
+        {"is_champion": False},
+        {"as_of_date": dt.date(2025, 7, 1)},
+        {"made_by": "someone else"},
+    ):
         with pytest.raises(registry.ArtefactError, match="not signed"):
-            registry.load(artefact, signature)
+            registry.load({**row, **change})
     with pytest.raises(registry.ArtefactError, match="no artefact"):
-        registry.load(None, None)
+        registry.load({**row, "artefact": None})
     monkeypatch.setenv(vault.HASH_KEY, "another key, as long as it has to be, for hashes")
     with pytest.raises(registry.ArtefactError, match="not signed"):
-        registry.load(row[-2], row[-1])
+        registry.load(row)
 
 
 @pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(precision_marketing.__path__)])
