@@ -119,7 +119,7 @@
 -#}
 {% macro wall_time(column) -%}
     {%- set year, month = '([0-9]{4}|[0-9]{2})(?![0-9:.])', '([A-Za-z]{3,9})' -%}
-    {%- set ordered = rewritten('substring_index(' ~ column ~ "__time, '|', 1)", [
+    {%- set ordered = rewritten_in_loop('substring_index(' ~ column ~ "__time, '|', 1)", [
         ('^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]* +', ''),
         ('^([0-9]{4})([-/.])([0-9]{1,2})\\\\2([0-9]{1,2})(?![0-9])', '$1~$3~$4'),
         ('^([0-9]{4})([0-9]{2})([0-9]{2})[T ]?([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])', '$1~$2~$3 $4:$5:$6'),
@@ -143,7 +143,7 @@
         case if({{ column }}__form = '?', written.{{ column }}, coalesce({{ column }}__form, 'dmy')) when 'dmy' then '$4~$3~$1' when 'mdy' then '$4~$1~$3' else '' end
     {%- endset -%}
     {%- set slashed = "regexp_replace(" ~ ordered ~ ", '^([0-9]{1,2})([/-])([0-9]{1,2})\\\\2" ~ year ~ "', " ~ order ~ ')' -%}
-    regexp_extract({{ rewritten(slashed, numbered) }}, {#-
+    regexp_extract({{ rewritten_in_loop(slashed, numbered) }}, {#-
         -#} '^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?: [0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?)?)$', 1)
 {%- endmacro %}
 
