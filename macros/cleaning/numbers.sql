@@ -108,12 +108,21 @@
 {%- endmacro %}
 
 
-{#- A text after one replacement after the other, [(pattern, replacement)]; a replacement that begins with `case` is an expression. -#}
+{#- A text after one replacement after the other, [(pattern, replacement)]. -#}
 {% macro rewritten(text, replacements) -%}
     {%- for _ in replacements %}regexp_replace({% endfor -%} {{ text }}
-    {%- for pattern, replacement in replacements -%}
-        , '{{ pattern }}', {{ replacement if replacement.startswith('case') else "'" ~ replacement ~ "'" }})
-    {%- endfor -%}
+    {%- for pattern, replacement in replacements -%} , '{{ pattern }}', '{{ replacement }}') {%- endfor -%}
+{%- endmacro %}
+
+
+{#-
+  The same as a loop, for many replacements: as one call in the other Spark would make more code of them than it can compile at once, and sqlfluff
+  than it can read. The loop compiles each pattern for each value.
+-#}
+{% macro rewritten_in_loop(text, replacements) -%}
+    aggregate(array(
+    {%- for pattern, replacement in replacements -%} struct('{{ pattern }}', '{{ replacement }}'){{ ', ' if not loop.last }} {%- endfor -%}
+    ), {{ text }}, (so_far, step) -> regexp_replace(so_far, step.col1, step.col2))
 {%- endmacro %}
 
 

@@ -119,7 +119,7 @@
 -#}
 {% macro wall_time(column) -%}
     {%- set year, month = '([0-9]{4}|[0-9]{2})(?![0-9:.])', '([A-Za-z]{3,9})' -%}
-    {%- set replacements = [
+    {%- set ordered = rewritten_in_loop('substring_index(' ~ column ~ "__time, '|', 1)", [
         ('^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]* +', ''),
         ('^([0-9]{4})([-/.])([0-9]{1,2})\\\\2([0-9]{1,2})(?![0-9])', '$1~$3~$4'),
         ('^([0-9]{4})([0-9]{2})([0-9]{2})[T ]?([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])', '$1~$2~$3 $4:$5:$6'),
@@ -128,21 +128,22 @@
         ('^([0-9]{1,2})(?:st|nd|rd|th)?[ ./-]*(?:of )?' ~ month ~ '[ .,/-]*' ~ year, '$3~$2~$1'),
         ('^' ~ month ~ '[ .-]*([0-9]{1,2})(?:st|nd|rd|th)?,? +' ~ year, '$3~$1~$2'),
         ('^([0-9]{4})[ ./-]*' ~ month ~ '[ ./-]*([0-9]{1,2})(?![0-9])', '$1~$2~$3'),
-        ('^([0-9]{1,2})([/-])([0-9]{1,2})\\\\2' ~ year, "case if(" ~ column ~ "__form = '?', written." ~ column ~ ", coalesce(" ~ column
-            ~ "__form, 'dmy')) when 'dmy' then '$4~$3~$1' when 'mdy' then '$4~$1~$3' else '' end"),
-        ('^(69|[7-9][0-9])~', '19$1~'),
-        ('^([0-9]{2})~', '20$1~'),
-    ] -%}
+    ]) -%}
+    {%- set numbered = [('^(69|[7-9][0-9])~', '19$1~'), ('^([0-9]{2})~', '20$1~')] -%}
     {%- for name in ['jan(?:uary)?', 'feb(?:ruary)?', 'mar(?:ch)?', 'apr(?:il)?', 'may', 'june?', 'july?', 'aug(?:ust)?', 'sept?(?:ember)?',
         'oct(?:ober)?', 'nov(?:ember)?', 'dec(?:ember)?'] -%}
-        {%- do replacements.append(('~(?i:' ~ name ~ ')~', '~' ~ loop.index ~ '~')) -%}
+        {%- do numbered.append(('~(?i:' ~ name ~ ')~', '~' ~ loop.index ~ '~')) -%}
     {%- endfor -%}
-    {%- do replacements.extend([
+    {%- do numbered.extend([
         ('^([0-9]{4})~([0-9]{1,2})~([0-9]{1,2})[, ]*(?:[Tt]|at )? *', '$1-$2-$3 '),
         ('(:[0-9]{2})[.,]([0-9]{1,6})[0-9]*$', '$1.$2'),
         ('[: ]+$', ''),
     ]) -%}
-    regexp_extract({{ rewritten('substring_index(' ~ column ~ "__time, '|', 1)", replacements) }}, {#-
+    {%- set order -%}
+        case if({{ column }}__form = '?', written.{{ column }}, coalesce({{ column }}__form, 'dmy')) when 'dmy' then '$4~$3~$1' when 'mdy' then '$4~$1~$3' else '' end
+    {%- endset -%}
+    {%- set slashed = "regexp_replace(" ~ ordered ~ ", '^([0-9]{1,2})([/-])([0-9]{1,2})\\\\2" ~ year ~ "', " ~ order ~ ')' -%}
+    regexp_extract({{ rewritten_in_loop(slashed, numbered) }}, {#-
         -#} '^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?: [0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?)?)$', 1)
 {%- endmacro %}
 

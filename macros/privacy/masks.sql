@@ -40,7 +40,7 @@
 
 {#- A coordinate to two decimals, about a kilometre. -#}
 {% macro generalise_coordinate(column) -%}
-    {%- set degrees = read_coordinate(column) -%}
+    {%- set degrees = "try_cast(translate(" ~ column ~ ", ',\\u2212', '.-') as double)" -%}
     case when abs({{ degrees }}) <= 180 then round({{ degrees }}, 2) end
 {%- endmacro %}
 
