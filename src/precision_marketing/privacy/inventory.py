@@ -98,7 +98,8 @@ def compiled_manifest() -> dict[str, Any]:
     """The manifest of the dbt invocation that this process runs, with all its models compiled.
 
     Models that the invocation has not compiled, because they were not selected or come later, are compiled here; so
-    the inventory is that of the whole project whatever was selected. Call it inside a Python model.
+    the inventory is that of the whole project whatever was selected. Those that read an optional raw table are
+    compiled again with its name, which a build leaves out where the table is absent. Call it inside a Python model.
     """
     from dbt.adapters.factory import get_adapter_by_type
     from dbt.compilation import Compiler
@@ -106,10 +107,17 @@ def compiled_manifest() -> dict[str, Any]:
     adapter = get_adapter_by_type("spark")
     manifest = adapter.get_macro_resolver()
     compiler = Compiler(adapter.config)
+    optional = {uid for uid, source in manifest.sources.items() if source.meta.get("optional")}
     nodes = {}
     for uid, node in list(manifest.nodes.items()):
-        if node.resource_type == "model" and node.language == "sql" and not node.extra_ctes_injected:
-            node = compiler.compile_node(copy.deepcopy(node), manifest, write=False)
+        if node.resource_type == "model" and node.language == "sql":
+            reads_optional = not optional.isdisjoint(node.depends_on.nodes)
+            if reads_optional or not node.extra_ctes_injected:
+                node = copy.deepcopy(node)
+                if reads_optional:
+                    node.meta["assume_sources"] = node.config.meta["assume_sources"] = True
+                    node.compiled, node.extra_ctes_injected, node.extra_ctes = False, False, []
+                node = compiler.compile_node(node, manifest, write=False)
         nodes[uid] = node.to_dict()
     return {"nodes": nodes, "sources": {uid: source.to_dict() for uid, source in manifest.sources.items()}}
 
