@@ -19,10 +19,11 @@
   Every raw column as text without surrounding blanks, null where it says that there is nothing; columns that the raw table
   does not have (`absent`) are null. Beside each, as its kind needs it, what follows from the value alone:
     <column>__type   its type in the raw table
+    <column>__given  whether anything is written, be it a word for nothing
+    <column>__usual  whether a number or a time is written as most are, so that no more patterns need be tried
     <column>__plain  a number without currency, groups and foreign digits (plain_amount), a time in ASCII (plain_time)
     <column>__form   what the value says of how its column is written (form_of_...), '?' where it can be read in two ways
     <column>__time, <column>__zone   a time without AM, PM and zone, and the zone
-  The text is short, since a metastore on Derby keeps no view of 32,700 characters.
 -#}
 {% macro raw_rows(relation, columns, absent=[]) -%}
     {#- Patterns of some length that all columns share stand in columns of their own; Spark makes constants of them again. -#}
@@ -35,9 +36,10 @@
     {%- for kind in classes | unique %}
     '{{ unwanted_text(kind) }}' as unwanted__{{ kind }},
     {%- endfor %}
-    {%- for column in columns %}
-    {{ 'cast(null as string)' if column in absent else 'cast(' ~ column ~ ' as string)' }} as {{ column }},
-    {{ "'string'" if column in absent else 'typeof(' ~ column ~ ')' }} as {{ column }}__type{{ ',' if not loop.last }}
+    {%- for column, kind in columns.items() %}
+    {{ 'cast(null as string)' if column in absent else typed_text(column, kind) }} as {{ column }},
+    {{ "'string'" if column in absent else 'typeof(' ~ column ~ ')' }} as {{ column }}__type,
+    {{ 'false' if column in absent else "coalesce(trim(both ' \t\r\n\u00a0\u3000' from cast(" ~ column ~ " as string)) <> '', false)" }} as {{ column }}__given{{ ',' if not loop.last }}
     {%- endfor %}
     from {{ relation }}
     ),
@@ -45,8 +47,9 @@
     cleaned as (
     select
     {%- for column, kind in columns.items() %}
-    nullif(regexp_replace({{ typed_text(column, kind) }}, unwanted__{{ kind if kind in ['key', 'name'] else 'text' }}, ''), '') as {{ column }},
-    {{ column }}__type{{ ',' if not loop.last }}
+    {{ one_line(cleaned_text(column, kind, 'unwanted__' ~ (kind if kind in ['key', 'name'] else 'text'))) }} as {{ column }},
+    {{ column }}__type,
+    {{ column }}__given{{ ',' if not loop.last }}
     {%- endfor %}
     from texts
     ),
@@ -62,8 +65,10 @@
     {%- elif kind == 'key' %},
     {{ one_line(form_of_key(column)) }} as {{ column }}__form
     {%- elif kind in ['number', 'whole'] %},
+    {{ column }} rlike '{{ usual_number() }}' as {{ column }}__usual,
     {{ one_line(plain_amount(column)) }} as {{ column }}__plain
     {%- elif kind in ['instant', 'day'] %},
+    {{ column }} rlike '{{ usual_time() }}' as {{ column }}__usual,
     {{ one_line(plain_time(column)) }} as {{ column }}__plain
     {%- endif %}
     {%- endfor %}
@@ -95,9 +100,10 @@
 
 {#- The text of a raw column says all that its type said: a timestamp is in UTC, in a session in UTC (profiles.yml), and 5.0 of a double is 5. -#}
 {% macro typed_text(column, kind) -%}
-    {%- if kind in ['instant', 'day'] -%} if({{ column }}__type = 'timestamp', concat({{ column }}, 'Z'), {{ column }})
-    {%- elif kind in ['text', 'boolean'] -%} if({{ column }}__type in ('double', 'float'), regexp_replace({{ column }}, '[.]0$', ''), {{ column }})
-    {%- else -%} {{ column }}
+    {%- set text = 'cast(' ~ column ~ ' as string)' -%}
+    {%- if kind in ['instant', 'day'] -%} if(typeof({{ column }}) = 'timestamp', concat({{ text }}, 'Z'), {{ text }})
+    {%- elif kind in ['text', 'boolean'] -%} if(typeof({{ column }}) in ('double', 'float'), regexp_replace({{ text }}, '[.]0$', ''), {{ text }})
+    {%- else -%} {{ text }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -150,7 +156,26 @@
 {%- endmacro %}
 
 
-{#- SQL in one line, for a view must be short; no text in quotes may hold two blanks. -#}
+{#- Which columns of a raw row have something written in them: a struct of booleans. Expects `raw_rows`; for `column_states`. -#}
+{% macro given_columns(columns) -%}
+    struct({% for column in columns %}{{ column }}__given as {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+
+{#-
+  What became of each column of a row, a letter each in the order of `columns`: 'r' read, 'u' unreadable, 'n' a word for nothing, 'm' missing.
+  Expects the structs `raw` and `given` beside the typed columns of the same names; for `column_profile`.
+-#}
+{% macro column_states(columns) -%}
+    concat(
+    {%- for column in columns %}
+            case when raw.{{ column }} is not null then if({{ column }} is null, 'u', 'r') when given.{{ column }} then 'n' else 'm' end{{ ',' if not loop.last }}
+    {%- endfor %}
+        )
+{%- endmacro %}
+
+
+{#- SQL in one line, for a statement must be short; no text in quotes may hold two blanks. -#}
 {% macro one_line(sql) -%}
     {{ sql.split() | join(' ') }}
 {%- endmacro %}

@@ -27,6 +27,7 @@
 {% macro number_text(column) -%}
     {%- set x = column ~ '__plain' -%}
     case
+            when {{ column }}__usual then {{ x }}
             when {{ x }} rlike '^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$' then case if({{ column }}__form = '?', written.{{ column }}, {{ column }}__form)
                 when '.' then replace({{ x }}, ',', '')
                 when ',' then replace(replace({{ x }}, '.', ''), ',', '.')
@@ -57,13 +58,19 @@
     {%- set x = column ~ '__plain' -%}
     case
                 when {{ column }}__type not in ('string', 'void') then '.'
+                when {{ column }}__usual then if(contains({{ x }}, '.'), '.', null)
                 when {{ x }} rlike '^[+-]?[0-9]+$' then null
-                when {{ x }} rlike '^-?[0-9]+[.][0-9]{1,2}$' then '.'
                 when {{ x }} rlike '^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$' then
                     {{ "case when " ~ x ~ " like '%000' then '?' when " ~ x ~ " like '%,%' then '.' else ',' end" if kind == 'whole' else "'?'" }}
                 when {{ x }} rlike '^[+-]?[0-9]*[.][0-9]*([eE].*)?$|{{ comma_groups() }}' then '.'
                 when {{ x }} rlike '^[+-]?[0-9]*,[0-9]*$|{{ dot_groups() }}' then ','
             end
+{%- endmacro %}
+
+
+{#- A plain number whose point can be no sign between groups of three digits. -#}
+{% macro usual_number() -%}
+    ^-?[0-9]+([.]([0-9]{1,2}|[0-9]{4,}))?$
 {%- endmacro %}
 
 
@@ -73,7 +80,7 @@
 -#}
 {% macro plain_amount(column) -%}
     case
-                when {{ column }} rlike '^-?[0-9]+([.][0-9]{1,2})?$' then {{ column }}
+                when {{ column }} rlike '{{ usual_number() }}' then {{ column }}
                 else {{ rewritten(in_ascii(column), [
                     ('[A-Za-z]{0,3}\\\\p{Sc}|(?<![A-Za-z])(?i:' ~ currencies() | join('|') ~ ')(?![A-Za-z])', '¤'),
                     ('^([-+(]?) ?¤ ?(?=[-+0-9.,])', '$1'),

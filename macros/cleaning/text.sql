@@ -19,6 +19,23 @@
 
 
 {#-
+  The text without what is unwanted, or null; `unwanted` is the pattern. Most texts need no search: their ends are letters, digits and signs that
+  can be seen, and they begin as no word for nothing does or are longer than all of these. In a key nothing else may hide, so that it must be ASCII.
+-#}
+{% macro cleaned_text(text, kind, unwanted) -%}
+    {%- set ends = 'ascii(' ~ text ~ ')', 'ascii(substring(' ~ text ~ ', -1))' -%}
+    case
+        when {% for end in ends -%}
+            ({{ end }} between 33 and 126 {%- if kind != 'key' %} or {{ end }} between 19968 and 40959 {%- endif %}) and {% endfor -%}
+            {%- if kind == 'key' -%} octet_length({{ text }}) = length({{ text }}) and {% endif -%}
+            (length({{ text }}) > 14 or {{ ends[0] }} not in (35, 40, 45, 60, 78, 85, 91, 92, 110, 117))
+            then {{ text }}
+        else nullif(regexp_replace({{ text }}, {{ unwanted }}, ''), '')
+    end
+{%- endmacro %}
+
+
+{#-
   One spelling per category: the seed `spellings` says what a spelling stands for. Without an entry the text
   itself is kept in lower case, or becomes null with `known_only`.
 -#}

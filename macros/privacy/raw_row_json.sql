@@ -15,12 +15,12 @@
 
 
 {#-
-  The raw row as JSON, without the personal data the contract says to mask, generalise, hash, encrypt or drop
-  (`meta.treatment`); null for a withheld row. Expects the cleaned raw text as the struct `raw`, and `_reject_reason`.
+  A rejected raw row as JSON, without the personal data the contract says to mask, generalise, hash, encrypt or drop
+  (`meta.treatment`); null for a row that is usable or withheld. Expects the cleaned raw text as the struct `raw`, and `_reject_reason`.
 -#}
 {% macro raw_row_json(source_name, table_name, columns) -%}
     {%- do require_treatments(source_name, table_name, columns) -%}
-    case when not {{ is_withheld() }} then to_json(named_struct(
+    case when _reject_reason is not null and not {{ is_withheld() }} then to_json(named_struct(
         {%- for column in columns %}
             '{{ column }}', {{ shown_as(column) or 'raw.' ~ column }}{{ ',' if not loop.last }}
         {%- endfor %}

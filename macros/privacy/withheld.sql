@@ -8,7 +8,7 @@
        expires='<raw table>.<column>' where the register limits the rows of the table by that column, which must
        be typed as a date or timestamp under the same name. A row whose date is missing or unreadable never expires.
     3. passing to reject_reason as `instants` or `known_at` when a row came to be known.
-    4. calling raw_row_json where `_reject_reason` is visible; it is null for withheld rows.
+    4. calling unless_withheld for every column, and raw_row_json, where `_reject_reason` is visible: a base model is a table.
 -#}
 
 {#- One row per customer who asked to be erased: erased_customer_id. A request that is itself rejected counts too. -#}
@@ -41,12 +41,25 @@
 {%- endmacro %}
 
 
-{#- One row per withheld order: withheld_order_id, withheld_reason. What belongs to an order goes with it: it has no customer of its own. -#}
+{#-
+  One row per withheld order: withheld_order_id, withheld_reason. What belongs to an order goes with it: it has no customer of its own.
+  From the raw table, since staging keeps nothing of a withheld order, not even its number.
+-#}
 {% macro withheld_orders() -%}
-    select order_id as withheld_order_id, min(_reject_reason) as withheld_reason
-    from {{ ref('base_shop__orders') }}
-    where {{ is_withheld() }}
+    select order_id as withheld_order_id, min(withheld_reason) as withheld_reason
+    from (
+        select order_id, {{ withheld_or('null', erasable=true, expires='shop_orders.ordered_at', known_at=['ordered_at']) }} as withheld_reason
+        from {{ read_columns(source('shop', 'shop_orders'), {'order_id': 'key', 'customer_id': 'key', 'ordered_at': 'instant'}) }} as orders
+        left join ({{ erased_customers() }}) as erased on orders.customer_id = erased.erased_customer_id
+    ) as orders
+    where withheld_reason is not null
     group by order_id
+{%- endmacro %}
+
+
+{#- A value of a row in staging, null where the row is withheld. Expects `_reject_reason`. -#}
+{% macro unless_withheld(value) -%}
+    case when not {{ is_withheld() }} then {{ value }} end
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {#-
   What the text of a source's raw columns is worth: one row per raw table and column. `tables` says of each table of what kind its columns
-  are (macros/cleaning/columns.sql), and 'gender' where only known spellings are read. Counts leave the raw table, no values.
+  are (macros/cleaning/columns.sql), in the order of its base model, and 'gender' where only known spellings are read.
 -#}
 {% macro column_profile(source_name, tables) -%}
 with
@@ -65,65 +65,22 @@ from limited
 {%- endmacro %}
 
 
-{#- One row with an array of counts per column. A word for nothing is what `raw_rows` makes null although something is written. -#}
+{#- One row with an array of counts per column, from what the base model wrote down of each row (column_states). -#}
 {% macro column_counts(source_name, table_name, columns) -%}
-    {%- set raw_table = raw_table_or_empty(source_name, table_name) -%}
-    {#- An optional table that is not there has all columns. -#}
-    {%- set optional = ['description', 'propensity', 'currency'] | select('in', columns) | list if raw_table is not string else [] -%}
-    {%- set absent = absent_columns(source(source_name, table_name), optional) if optional else [] -%}
     select
         '{{ table_name }}' as table_name,
         array(
             {%- for column, kind in columns.items() %}
+            {%- set state = 'substring(_column_states, ' ~ loop.index ~ ', 1)' %}
             struct(
                 '{{ column }}' as column_name,
                 '{{ kind }}' as read_as,
                 count(*) as row_count,
-                count(*) - coalesce(max(written.{{ column }}), 0) as missing_rows,
-                coalesce(max(written.{{ column }}), 0) - count(read.{{ column }}) as nothing_rows,
-                {{ 'count_if(is_unreadable_' ~ column ~ ')' if reading(kind, column) else 'cast(0 as bigint)' }} as unreadable_rows
+                count_if({{ state }} = 'm') as missing_rows,
+                count_if({{ state }} = 'n') as nothing_rows,
+                count_if({{ state }} = 'u') as unreadable_rows
             ){{ ',' if not loop.last }}
             {%- endfor %}
         ) as profiles
-    from (
-        with
-
-        raw_rows as (
-            {{ raw_rows(raw_table, columns, absent) }}
-        ),
-
-        column_forms as (
-            {{ column_forms(columns) }}
-        )
-
-        select
-            *
-            {%- for column, kind in columns.items() if reading(kind, column) %},
-            {{ column }} is not null and {{ reading(kind, column) }} is null as is_unreadable_{{ column }}
-            {%- endfor %}
-        from raw_rows
-        cross join column_forms
-    ) as read
-    cross join (
-        select
-            {%- for column in columns %}
-            {{ '0' if column in absent else "count_if(trim(both ' \t\r\n\u00a0\u3000' from cast(" ~ column ~ " as string)) <> '')" }} as {{ column }}{{ ',' if not loop.last }}
-            {%- endfor %}
-        from {{ raw_table }}
-    ) as written
-{%- endmacro %}
-
-
-{#- What staging reads a column as, the same macros as in the `base_` models; none for what is kept as it is. -#}
-{% macro reading(kind, column) -%}
-    {%- if kind == 'key' -%} {{ return(read_key(column)) }}
-    {%- elif kind == 'instant' -%} {{ return(read_instant(column)) }}
-    {%- elif kind == 'day' -%} {{ return(read_day(column)) }}
-    {%- elif kind == 'number' -%} {{ return(read_number(column)) }}
-    {%- elif kind == 'whole' -%} {{ return(read_whole(column)) }}
-    {%- elif kind == 'coordinate' -%} {{ return(read_coordinate(column)) }}
-    {%- elif kind == 'boolean' -%} {{ return(read_boolean(column)) }}
-    {%- elif kind == 'gender' -%} {{ return(standard_spelling(column, 'gender', known_only=true)) }}
-    {%- endif -%}
-    {{ return(none) }}
+    from {{ ref('base_' ~ source_name ~ '__' ~ table_name.removeprefix(source_name ~ '_')) }}
 {%- endmacro %}

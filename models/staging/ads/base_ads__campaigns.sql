@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'campaign_id': 'key', 'campaign_name': 'name', 'channel': 'text', 'objective': 'text', 'budget': 'number',
     'starts_at': 'instant', 'ends_at': 'instant', 'currency': 'text',
@@ -20,6 +18,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('campaign_id') }} as campaign_id,
         campaign_name,
         {{ standard_spelling('channel', 'ad_channel') }} as channel,
@@ -35,7 +34,8 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['campaign_id'], others=currency_rules(absent)) }} as _reject_reason
+        {{ reject_reason(columns, required=['campaign_id'], others=currency_rules(absent)) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     {{ join_exchange_rates('typed.currency', business_date('typed.starts_at')) }}
 )
@@ -51,6 +51,7 @@ select
     currency,
     _reject_reason,
     {{ raw_row_json('ads', 'ads_campaigns', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('campaign_id', 'starts_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('campaign_id') }} as duplicate_rows
 from checked

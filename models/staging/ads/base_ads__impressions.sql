@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'impression_id': 'key', 'customer_id': 'key', 'campaign_id': 'key', 'channel': 'text', 'device_type': 'text',
     'ad_position': 'text', 'shown_at': 'instant', 'clicked_at': 'instant', 'cost': 'number', 'propensity': 'number',
@@ -25,6 +23,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('impression_id') }} as impression_id,
         {{ read_key('customer_id') }} as customer_id,
         {{ read_key('campaign_id') }} as campaign_id,
@@ -51,27 +50,29 @@ checked as (
             others=currency_rules(absent),
             erasable=true,
             expires='ads_impressions.shown_at'
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
     {{ join_exchange_rates('typed.currency', business_date('typed.shown_at')) }}
 )
 
 select
-    impression_id,
-    customer_id,
-    campaign_id,
-    channel,
-    device_type,
-    ad_position,
-    {{ if_past('shown_at') }} as shown_at,
-    case when clicked_at >= shown_at then {{ if_past('clicked_at') }} end as clicked_at,
-    {{ converted('cost') }} as cost,
-    case when propensity > 0 and propensity <= 1 then propensity end as propensity,
-    raw.propensity is not null and not coalesce(propensity > 0 and propensity <= 1, false) as is_unusable_propensity,
-    currency,
+    {{ unless_withheld('impression_id') }} as impression_id,
+    {{ unless_withheld('customer_id') }} as customer_id,
+    {{ unless_withheld('campaign_id') }} as campaign_id,
+    {{ unless_withheld('channel') }} as channel,
+    {{ unless_withheld('device_type') }} as device_type,
+    {{ unless_withheld('ad_position') }} as ad_position,
+    {{ unless_withheld(if_past('shown_at')) }} as shown_at,
+    {{ unless_withheld('case when clicked_at >= shown_at then ' ~ if_past('clicked_at') ~ ' end') }} as clicked_at,
+    {{ unless_withheld(converted('cost')) }} as cost,
+    {{ unless_withheld('case when propensity > 0 and propensity <= 1 then propensity end') }} as propensity,
+    {{ unless_withheld('raw.propensity is not null and not coalesce(propensity > 0 and propensity <= 1, false)') }} as is_unusable_propensity,
+    {{ unless_withheld('currency') }} as currency,
     _reject_reason,
     {{ raw_row_json('ads', 'ads_impressions', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('impression_id', 'clicked_at desc nulls last, shown_at desc') }} as _row_rank,
     {{ duplicate_rows('impression_id') }} as duplicate_rows
 from checked

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'experiment_id': 'key', 'customer_id': 'key', 'variant': 'text', 'assigned_at': 'instant',
 } %}
@@ -22,6 +20,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('experiment_id') }} as experiment_id,
         {{ read_key('customer_id') }} as customer_id,
         variant,
@@ -39,18 +38,20 @@ checked as (
             instants=['assigned_at'],
             erasable=true,
             expires='app_experiments.assigned_at'
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
-    experiment_id,
-    customer_id,
-    variant,
-    {{ if_past('assigned_at') }} as assigned_at,
+    {{ unless_withheld('experiment_id') }} as experiment_id,
+    {{ unless_withheld('customer_id') }} as customer_id,
+    {{ unless_withheld('variant') }} as variant,
+    {{ unless_withheld(if_past('assigned_at')) }} as assigned_at,
     _reject_reason,
     {{ raw_row_json('app', 'app_experiments', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('experiment_id, customer_id', 'assigned_at') }} as _row_rank,
     {{ duplicate_rows('experiment_id, customer_id') }} as duplicate_rows
 from checked

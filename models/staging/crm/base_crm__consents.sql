@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'customer_id': 'key', 'purpose': 'text', 'channel': 'text', 'granted': 'boolean', 'recorded_at': 'instant',
 } %}
@@ -22,6 +20,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('customer_id') }} as customer_id,
         {{ standard_spelling('purpose', 'consent_purpose') }} as purpose,
         {{ standard_spelling('channel', 'consent_channel') }} as channel,
@@ -41,19 +40,21 @@ checked as (
             instants=['recorded_at'],
             allowed={'purpose': ['marketing', 'profiling', 'sharing'], 'channel': ['sms', 'push', 'email', 'any']},
             erasable=true
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
 )
 
 select
-    customer_id,
-    purpose,
-    channel,
-    granted,
-    {{ if_past('recorded_at') }} as recorded_at,
+    {{ unless_withheld('customer_id') }} as customer_id,
+    {{ unless_withheld('purpose') }} as purpose,
+    {{ unless_withheld('channel') }} as channel,
+    {{ unless_withheld('granted') }} as granted,
+    {{ unless_withheld(if_past('recorded_at')) }} as recorded_at,
     _reject_reason,
     {{ raw_row_json('crm', 'crm_consents', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('customer_id, purpose, channel, recorded_at', 'granted') }} as _row_rank,
     {{ duplicate_rows('customer_id, purpose, channel, recorded_at') }} as duplicate_rows
 from checked

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'contract_id': 'key', 'customer_id': 'key', 'product': 'text', 'started_at': 'instant', 'due_at': 'instant',
     'settled_at': 'instant', 'amount': 'number',
@@ -23,6 +21,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('contract_id') }} as contract_id,
         {{ read_key('customer_id') }} as customer_id,
         lower(product) as product,
@@ -55,21 +54,23 @@ checked as (
                 'amount: negative': 'amount < 0',
             },
             erasable=true
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from planned
     left join erased on planned.customer_id = erased.erased_customer_id
 )
 
 select
-    contract_id,
-    customer_id,
-    product,
-    {{ if_past('started_at') }} as started_at,
-    due_at,
-    {{ if_past('settled_at') }} as settled_at,
-    amount,
+    {{ unless_withheld('contract_id') }} as contract_id,
+    {{ unless_withheld('customer_id') }} as customer_id,
+    {{ unless_withheld('product') }} as product,
+    {{ unless_withheld(if_past('started_at')) }} as started_at,
+    {{ unless_withheld('due_at') }} as due_at,
+    {{ unless_withheld(if_past('settled_at')) }} as settled_at,
+    {{ unless_withheld('amount') }} as amount,
     _reject_reason,
     {{ raw_row_json('crm', 'crm_contracts', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('contract_id', 'settled_at desc nulls last, started_at desc') }} as _row_rank,
     {{ duplicate_rows('contract_id') }} as duplicate_rows
 from checked

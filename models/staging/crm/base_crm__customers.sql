@@ -21,6 +21,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('customer_id') }} as customer_id,
         name,
         {{ mask_name('name') }} as name_masked,
@@ -48,7 +49,8 @@ typed as (
 checked as (
     select
         typed.*,
-        {{ reject_reason(columns, required=['customer_id'], known_at=['registered_at', 'updated_at'], erasable=true) }} as _reject_reason
+        {{ reject_reason(columns, required=['customer_id'], known_at=['registered_at', 'updated_at'], erasable=true) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join ({{ erased_customers() }}) as erased on typed.customer_id = erased.erased_customer_id
 )
@@ -76,6 +78,7 @@ select
     {{ if_past('updated_at') }} as updated_at,
     _reject_reason,
     {{ raw_row_json('crm', 'crm_customers', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('customer_id', 'updated_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('customer_id') }} as duplicate_rows
 from checked

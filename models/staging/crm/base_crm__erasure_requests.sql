@@ -18,6 +18,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('request_id') }} as request_id,
         {{ read_key('customer_id') }} as customer_id,
         {{ read_instant('requested_at') }} as requested_at
@@ -28,7 +29,8 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['request_id', 'customer_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['request_id', 'customer_id']) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -38,6 +40,7 @@ select
     {{ if_past('requested_at') }} as requested_at,
     _reject_reason,
     {{ raw_row_json('crm', 'crm_erasure_requests', ['request_id', 'requested_at']) }} as _raw_row,
+    _column_states,
     {{ row_rank('request_id', 'requested_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('request_id') }} as duplicate_rows
 from checked

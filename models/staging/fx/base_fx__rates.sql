@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {'currency': 'text', 'rate_date': 'day', 'rate': 'number'} %}
 
 with
@@ -16,6 +14,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         upper(currency) as currency,
         {{ read_day('rate_date') }} as rate_date,
         {{ read_number('rate', 'double') }} as rate
@@ -32,7 +31,8 @@ checked as (
             readable=['rate'],
             instants=['rate_date'],
             others={'rate: not positive': 'rate <= 0'}
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -42,6 +42,7 @@ select
     rate,
     _reject_reason,
     {{ raw_row_json('fx', 'fx_rates', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('currency, rate_date', 'rate desc') }} as _row_rank,
     {{ duplicate_rows('currency, rate_date') }} as duplicate_rows
 from checked

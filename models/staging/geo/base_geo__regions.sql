@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'city': 'name', 'province': 'name', 'latitude': 'coordinate', 'longitude': 'coordinate', 'city_tier': 'text',
     'population': 'whole', 'income_index': 'number',
@@ -19,6 +17,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         city,
         province,
         {{ read_coordinate('latitude') }} as latitude,
@@ -33,7 +32,8 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['city']) }} as _reject_reason
+        {{ reject_reason(columns, required=['city']) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -47,6 +47,7 @@ select
     income_index,
     _reject_reason,
     {{ raw_row_json('geo', 'geo_regions', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('lower(city), lower(province)', 'population desc nulls last') }} as _row_rank,
     {{ duplicate_rows('lower(city), lower(province)') }} as duplicate_rows
 from checked

@@ -20,6 +20,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         lower(partner) as partner,
         {{ read_key('member_id') }} as member_id,
         case when phone_hash rlike '^[0-9a-fA-F]{64}$' then lower(phone_hash) end as phone_hash,
@@ -39,7 +40,8 @@ checked as (
             readable=['phone_hash'],
             known_at=['updated_at'],
             expires='partner_members.updated_at'
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -52,6 +54,7 @@ select
     {{ if_past('updated_at') }} as updated_at,
     _reject_reason,
     {{ raw_row_json('partner', 'partner_members', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('partner, member_id', 'updated_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('partner, member_id') }} as duplicate_rows
 from checked

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'store_id': 'key', 'product_id': 'key', 'stock_date': 'day', 'on_hand': 'number', 'on_order': 'number',
 } %}
@@ -18,6 +16,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('store_id') }} as store_id,
         {{ read_key('product_id') }} as product_id,
         {{ read_day('stock_date') }} as stock_date,
@@ -33,7 +32,8 @@ checked as (
         {{ reject_reason(
             columns,
             required=['store_id', 'product_id', 'on_hand'], readable=['on_hand', 'on_order'], instants=['stock_date']
-        ) }} as _reject_reason
+        ) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -45,6 +45,7 @@ select
     on_order,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_inventory', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('store_id, product_id, stock_date', 'on_hand') }} as _row_rank,
     {{ duplicate_rows('store_id, product_id, stock_date') }} as duplicate_rows
 from checked

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'order_item_id': 'key', 'order_id': 'key', 'product_id': 'key', 'quantity': 'number', 'unit_price': 'number',
     'description': 'name',
@@ -28,6 +26,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('order_item_id') }} as order_item_id,
         {{ read_key('order_id') }} as order_id,
         {{ read_key('product_id') }} as product_id,
@@ -46,7 +45,8 @@ checked as (
             required=['order_item_id', 'order_id', 'product_id', 'quantity', 'unit_price'],
             readable=['quantity', 'unit_price'],
             others={'order_id: unknown order': 'order_id is not null and known_order_id is null'}
-        ) }}) as _broken_rule
+        ) }}) as _broken_rule,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join orders on typed.order_id = orders.known_order_id
     left join withheld_orders on typed.order_id = withheld_orders.withheld_order_id
@@ -64,15 +64,16 @@ told_apart as (
 )
 
 select
-    order_item_id,
-    order_id,
-    product_id,
-    quantity,
-    {{ converted('unit_price', at='order_exchange_rate') }} as unit_price,
-    unit_price as original_unit_price,
-    description,
+    {{ unless_withheld('order_item_id') }} as order_item_id,
+    {{ unless_withheld('order_id') }} as order_id,
+    {{ unless_withheld('product_id') }} as product_id,
+    {{ unless_withheld('quantity') }} as quantity,
+    {{ unless_withheld(converted('unit_price', at='order_exchange_rate')) }} as unit_price,
+    {{ unless_withheld('unit_price') }} as original_unit_price,
+    {{ unless_withheld('description') }} as description,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_order_items', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('order_item_id', 'order_id') }} as _row_rank,
     {{ duplicate_rows('order_item_id') }} as duplicate_rows
 from told_apart

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'order_id': 'key', 'customer_id': 'key', 'store_id': 'key', 'channel': 'text', 'status': 'text',
     'ordered_at': 'instant', 'paid_at': 'instant', 'discount_amount': 'number', 'shipping_amount': 'number',
@@ -25,6 +23,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('order_id') }} as order_id,
         {{ read_key('customer_id') }} as customer_id,
         {{ read_key('store_id') }} as store_id,
@@ -51,7 +50,8 @@ checked as (
             others=currency_rules(absent),
             erasable=true,
             expires='shop_orders.ordered_at'
-        ) }} as _broken_rule
+        ) }} as _broken_rule,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join erased on typed.customer_id = erased.erased_customer_id
     {{ join_exchange_rates('typed.currency', business_date('typed.ordered_at')) }}
@@ -72,21 +72,22 @@ told_apart as (
 )
 
 select
-    order_id,
-    customer_id,
-    store_id,
-    channel,
-    status,
-    {{ if_past('ordered_at') }} as ordered_at,
-    {{ if_past('paid_at') }} as paid_at,
-    {{ converted('discount_amount') }} as discount_amount,
-    {{ converted('shipping_amount') }} as shipping_amount,
-    coupon_id,
-    currency,
-    {{ exchange_rate() }} as exchange_rate,
-    discount_amount as original_discount_amount,
+    {{ unless_withheld('order_id') }} as order_id,
+    {{ unless_withheld('customer_id') }} as customer_id,
+    {{ unless_withheld('store_id') }} as store_id,
+    {{ unless_withheld('channel') }} as channel,
+    {{ unless_withheld('status') }} as status,
+    {{ unless_withheld(if_past('ordered_at')) }} as ordered_at,
+    {{ unless_withheld(if_past('paid_at')) }} as paid_at,
+    {{ unless_withheld(converted('discount_amount')) }} as discount_amount,
+    {{ unless_withheld(converted('shipping_amount')) }} as shipping_amount,
+    {{ unless_withheld('coupon_id') }} as coupon_id,
+    {{ unless_withheld('currency') }} as currency,
+    {{ unless_withheld(exchange_rate()) }} as exchange_rate,
+    {{ unless_withheld('discount_amount') }} as original_discount_amount,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_orders', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('order_id', 'ordered_at desc, paid_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('order_id') }} as duplicate_rows
 from told_apart

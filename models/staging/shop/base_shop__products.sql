@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'product_id': 'key', 'product_name': 'name', 'category': 'text', 'brand': 'name', 'list_price': 'number',
     'unit_cost': 'number', 'launched_at': 'instant', 'currency': 'text',
@@ -20,6 +18,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('product_id') }} as product_id,
         product_name,
         lower(category) as category,
@@ -35,7 +34,8 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['product_id'], others=currency_rules(absent)) }} as _reject_reason
+        {{ reject_reason(columns, required=['product_id'], others=currency_rules(absent)) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     -- A list of prices has no day: the newest rate holds.
     {{ join_exchange_rates('typed.currency', 'null') }}
@@ -52,6 +52,7 @@ select
     currency,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_products', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('product_id', 'launched_at desc nulls last') }} as _row_rank,
     {{ duplicate_rows('product_id') }} as duplicate_rows
 from checked

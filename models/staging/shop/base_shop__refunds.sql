@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'refund_id': 'key', 'order_id': 'key', 'order_item_id': 'key', 'amount': 'number', 'refunded_at': 'instant',
 } %}
@@ -27,6 +25,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('refund_id') }} as refund_id,
         {{ read_key('order_id') }} as order_id,
         {{ read_key('order_item_id') }} as order_item_id,
@@ -50,21 +49,23 @@ checked as (
                 'refunded_at: before the order':
                     business_date('refunded_at') ~ ' < ' ~ business_date('known_ordered_at'),
             }
-        ) }}) as _reject_reason
+        ) }}) as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
     left join orders on typed.order_id = orders.known_order_id
     left join withheld_orders on typed.order_id = withheld_orders.withheld_order_id
 )
 
 select
-    refund_id,
-    order_id,
-    order_item_id,
-    {{ converted('amount', at='order_exchange_rate') }} as amount,
-    amount as original_amount,
-    {{ if_past('refunded_at') }} as refunded_at,
+    {{ unless_withheld('refund_id') }} as refund_id,
+    {{ unless_withheld('order_id') }} as order_id,
+    {{ unless_withheld('order_item_id') }} as order_item_id,
+    {{ unless_withheld(converted('amount', at='order_exchange_rate')) }} as amount,
+    {{ unless_withheld('amount') }} as original_amount,
+    {{ unless_withheld(if_past('refunded_at')) }} as refunded_at,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_refunds', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('refund_id', 'refunded_at desc') }} as _row_rank,
     {{ duplicate_rows('refund_id') }} as duplicate_rows
 from checked

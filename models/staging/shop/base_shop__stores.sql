@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set columns = {
     'store_id': 'key', 'store_name': 'name', 'city': 'name', 'latitude': 'coordinate', 'longitude': 'coordinate',
 } %}
@@ -18,6 +16,7 @@ typed as (
     select
         struct({{ columns | join(', ') }}) as raw,
         {{ ambiguous_columns(columns) }} as ambiguous,
+        {{ given_columns(columns) }} as given,
         {{ read_key('store_id') }} as store_id,
         store_name,
         city,
@@ -30,7 +29,8 @@ typed as (
 checked as (
     select
         *,
-        {{ reject_reason(columns, required=['store_id']) }} as _reject_reason
+        {{ reject_reason(columns, required=['store_id']) }} as _reject_reason,
+        {{ column_states(columns) }} as _column_states
     from typed
 )
 
@@ -42,6 +42,7 @@ select
     longitude,
     _reject_reason,
     {{ raw_row_json('shop', 'shop_stores', columns) }} as _raw_row,
+    _column_states,
     {{ row_rank('store_id', 'store_name') }} as _row_rank,
     {{ duplicate_rows('store_id') }} as duplicate_rows
 from checked
