@@ -327,3 +327,28 @@ def test_words_for_nothing_are_null_except_in_names(words: SparkSession) -> None
         "flags": (Column("boolean", [1.0, 0.0], "double"), [True, False]),
     }
     assert_read(words, cases)
+
+
+def test_usual_text_is_what_a_search_would_leave(words: SparkSession) -> None:
+    """Most values are not searched for what is unwanted; those that are not must have had none of it."""
+    macros = staging_sql.macros({})
+    nothing = "null,none,NaN,nat,Nil,n/a,N/A,n.a.,undefined,(null),<null>,[none],-,--,#,#N/A,#REF!,\\N".split(",")
+    nothing += ["(not set)", "(not provided)", "(blank)", "(empty)"]
+    unseen = [" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u3000", "\x00", "\u00ad", "\r\n"]
+    random = Random(20241001)
+    pieces = [*nothing, *unseen, *"aNnUx0-.#([张é–Z", "C0001", "womenswear", "深圳"]
+    values = ["".join(random.choices(pieces, k=random.randint(1, 5))) for _ in range(4000)]
+    values += nothing + [word + "x" * count for word in nothing for count in (1, 9)] + [f"x{word}" for word in nothing]
+    words.createDataFrame([(value,) for value in values], "x string").createOrReplaceTempView("texts")
+    for kind in ("text", "name", "key"):
+        pattern = f"'{macros['unwanted_text'](kind)}'"
+        searched = f"nullif(regexp_replace(x, {pattern}, ''), '')"
+        short = macros["cleaned_text"]("x", kind, pattern)
+        wrong = words.sql(
+            f"select x, {short} as short, {searched} as searched from texts where not {short} <=> {searched}"
+        )
+        assert [tuple(row) for row in wrong.limit(5).collect()] == []
+        usual = words.sql(
+            f"select count_if({macros['cleaned_text']('x', kind, 'null')} is not null) from texts"
+        ).first()[0]
+        assert 0.1 * len(values) < usual < len(values)

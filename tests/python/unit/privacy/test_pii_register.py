@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +121,35 @@ def test_rows_of_customers_can_be_erased() -> None:
     tables = {table for table, column in read_register() if column == "customer_id"} - {"crm_erasure_requests"}
     assert len(tables) >= 7
     assert [table for table in sorted(tables) if "erasable=true" not in base_sql(table)] == []
+
+
+STORED = [
+    path
+    for path in sorted(STAGING.glob("*/base_*.sql"))
+    if "materialized=" not in path.read_text()
+    and re.search(r"erasable=true|expires=|withheld_orders", path.read_text())
+]
+
+
+def shown_though_withheld(sql: str) -> list[str]:
+    """What a base model keeps of a withheld row, beside the reason."""
+    columns = sql[sql.rindex("\nselect\n") :].partition("    _reject_reason,\n")[0].splitlines()[2:]
+    jinja = [line for line in columns if line.lstrip().startswith(("{% ", "{%-", "--"))]
+    return [line for line in columns if line not in jinja and not line.startswith("    {{ unless_withheld(")]
+
+
+@pytest.mark.parametrize("path", STORED, ids=[path.stem for path in STORED])
+def test_a_table_keeps_nothing_of_a_withheld_row(path: Path) -> None:
+    sql = path.read_text()
+    assert shown_though_withheld(sql) == []
+    assert "raw_row_json(" in sql.rpartition("\nselect\n")[2]
+
+
+def test_a_column_of_withheld_rows_is_found() -> None:
+    assert len(STORED) >= 9
+    sql = base_sql("shop_orders")
+    planted = sql.replace("    {{ unless_withheld('store_id') }} as store_id,", "    store_id,")
+    assert shown_though_withheld(planted) == ["    store_id,"]
 
 
 def test_rows_expire_where_the_register_says_so() -> None:

@@ -43,6 +43,14 @@ def test_every_column_has_a_profile_that_reads_it_by_its_kind() -> None:
     assert kinds == PROFILES
 
 
+@pytest.mark.parametrize("table", PROFILES)
+def test_a_profile_counts_columns_in_the_order_of_the_base_model(table: str) -> None:
+    """``_column_states`` has a letter per column; in another order they would be those of other columns."""
+    source, _, entity = table.partition("_")
+    sql = (STAGING / source / f"base_{source}__{entity}.sql").read_text()
+    assert list(PROFILES[table]) == list(ast.literal_eval(re.search(r"set columns = (\{.*?\})\s*%\}", sql, re.S)[1]))
+
+
 def test_every_link_has_limits_and_no_limit_is_for_nothing() -> None:
     rows = seed("linkage_limits")
     assert {(row["relation"], row["key_name"]) for row in rows} == LINKS and len(LINKS) == 13
