@@ -21,6 +21,8 @@ LEFT_OUT = [
     "*__experiments",
     "*__service_tickets",
     "*__inventory",
+    "*__linkage",
+    "*__column_profile",
 ]
 
 
