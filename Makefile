@@ -18,10 +18,10 @@ start=$$SECONDS; while sleep 10; do \
 done & ticker=$$!; trap "kill $$ticker" EXIT; $(1)
 endef
 
-.PHONY: help install build test test-all lint lint-python lint-types lint-sql lint-dbt serve quality docs bench lock clean
+.PHONY: help install build test test-all lint lint-python lint-types lint-sql lint-dbt serve serve-build quality docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 	@echo "  MARKETING_HOME=$(MARKETING_HOME) holds the embedded warehouse"
 
 install: $(VENV)/.installed ## create the environment from the lock file
@@ -62,7 +62,10 @@ lint-sql:
 lint-dbt:
 	@$(BIN)/dbt --quiet --warn-error parse
 
-serve: install ## serve the warehouse to BI tools on 127.0.0.1:10000 (JDBC/ODBC) until Ctrl-C
+serve: install ## serve what is published to BI tools, read-only, on 127.0.0.1:10000 (JDBC/ODBC) until Ctrl-C
+	@$(BIN)/python -m precision_marketing.serve
+
+serve-build: install ## open the whole warehouse to builds through a server (see docs/engines.md) until Ctrl-C
 	@$(BIN)/python -m precision_marketing.server
 
 quality: install ## write the data steward's report to target/quality/

@@ -59,11 +59,12 @@
 
 {#-
   Put a view on a version of its model. `alter view` is one change of the metastore; `create or replace view` would drop
-  the view first, and readers would meet the gap. exists: whether the view is there, if the caller knows.
+  the view first, and readers would meet the gap. exists: whether the view is there, if the caller knows. A new view gets the description as its comment.
 -#}
-{% macro point_view(view, table, exists=none) -%}
+{% macro point_view(view, table, exists=none, description='') -%}
     {%- set exists = exists_now(view) if exists is none else exists -%}
-    {%- do run_query(('alter view ' if exists else 'create view ') ~ view ~ ' as select * from ' ~ table) -%}
+    {%- set comment = ' comment ' ~ comment_literal(description) if description and not exists else '' -%}
+    {%- do run_query(('alter view ' if exists else 'create view ') ~ view ~ comment ~ ' as select * from ' ~ table) -%}
 {%- endmacro %}
 
 

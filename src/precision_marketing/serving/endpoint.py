@@ -1,0 +1,354 @@
+"""What BI is given: the published tables of an embedded warehouse over thrift (JDBC, ODBC), read-only and contained.
+
+    python -m precision_marketing.serve [--port N] [--role analyst|steward]
+
+The server runs on a snapshot of what is published, in a sandbox that has neither the warehouse nor its keys
+(``sandbox``), so the warehouse is free for builds. When a build publishes, a second server starts on a new snapshot,
+and new connections go there; the first ends with its last connection, or after GRACE_SECONDS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dbt_spark_python import SparkUnavailable, java_home
+from precision_marketing.serving import sandbox, snapshot
+from precision_marketing.serving.relay import copy
+from precision_marketing.serving.server import HOST, is_open, profile_target
+
+START_SECONDS = 180
+LOOK_SECONDS = 5
+GRACE_SECONDS = 900
+INNER_PORT = 10000
+# What a server takes over from the target `local`; nothing else of it, as settings can hold secrets.
+TAKEN_OVER = ("spark.master", "spark.driver.memory", "spark.scheduler.mode", "spark.sql.shuffle.partitions",
+              "spark.sql.session.timeZone")  # fmt: skip
+# Warnings, but not of what clients ask: an error of theirs has the statement in it.
+LOGGING = """
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex
+logger.statements.name = org.apache.spark.sql.hive.thriftserver
+logger.statements.level = off
+logger.clients.name = org.apache.hive
+logger.clients.level = off
+logger.queries.name = org.apache.spark
+logger.queries.level = off
+logger.catalogue.name = org.apache.hadoop.hive
+logger.catalogue.level = off
+"""
+UNPROTECTED = """
+  NOT CONTAINED: this machine has no bubblewrap (Debian, Ubuntu, Fedora: package bubblewrap).
+  Whoever can connect can run programs as you: read your files, the raw tables and the key file among them, and change
+  them. The catalogue has the published tables alone, but nothing keeps a client to it. Do not give this port to others.
+"""
+
+
+def settings(folder: Path, profile: dict[str, str]) -> dict[str, str]:
+    """Spark's settings for a server on the snapshot in ``folder``."""
+    metastore, scratch = folder / "metastore", folder / "scratch"
+    return {
+        **{key: str(profile[key]) for key in TAKEN_OVER if key in profile},
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={metastore};create=true",
+        # No pool, since pools make connections writable, which a read-only catalogue refuses.
+        "spark.hadoop.datanucleus.connectionPoolingType": "NONE",
+        "spark.driver.extraJavaOptions": (
+            f"-Dderby.stream.error.file={scratch}/derby.log -Dlog4j2.configurationFile={folder}/logging.properties"
+        ),
+        "spark.sql.codegen.hugeMethodLimit": "8000",
+        "spark.ui.enabled": "false",
+        "spark.hadoop.hive.server2.thrift.bind.host": HOST,
+        "spark.hadoop.hive.server2.thrift.port": str(INNER_PORT),
+    }
+
+
+def submit(configuration: dict[str, str], application: str, *arguments: str) -> list[str]:
+    """The spark-submit call of one of this folder's applications."""
+    import pyspark
+
+    pairs = [part for pair in configuration.items() for part in ("--conf", "=".join(pair))]
+    return [
+        str(Path(pyspark.__path__[0], "bin", "spark-submit")),
+        *pairs,
+        str(sandbox.APPLICATION / application),
+        *arguments,
+    ]
+
+
+@dataclass
+class Endpoint:
+    """A server on one snapshot: its folder, its process, and how many clients it has."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    is_contained: bool
+    port: int
+    clients: int = 0
+    retired_at: float = field(default=float("inf"))
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "scratch" / "thrift.sock"
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.is_contained:
+            return await asyncio.open_unix_connection(str(self.socket))
+        return await asyncio.open_connection(HOST, self.port)
+
+    def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def fingerprint(warehouse: Path, schema: str) -> list[str]:
+    """What tells one state of the publications from another: the files of the table that lists them."""
+    return sorted(str(path) for path in (warehouse / f"{schema}_quality.db" / "publications").glob("*.parquet"))
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def prepare(folder: Path, databases: list[str], profile: dict[str, str], log: Path) -> None:
+    """Take a snapshot and make its catalogue. Raises SparkUnavailable, in one line, if that cannot be done."""
+    for name in ("scratch", "etc"):
+        (folder / name).mkdir(parents=True)
+    taking = [sys.executable, "-m", "precision_marketing.serving.snapshot", str(folder), *databases]
+    with open(log, "ab") as output:
+        taken = subprocess.run(taking, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+        output.write(taken.stderr.encode())
+    if taken.returncode:
+        lines = taken.stderr.strip().splitlines() or ["it did not say why"]
+        raise SparkUnavailable(f"no snapshot of the warehouse: {lines[-1]}")
+    definitions = json.loads((folder / "tables.json").read_text())
+    if not definitions:
+        raise SparkUnavailable("nothing is published yet: run dbt build")
+    (folder / "logging.properties").write_text(LOGGING)
+    (folder / "statements.json").write_text(json.dumps(snapshot.statements(definitions)))
+    environment = sandbox.environment(folder / "scratch")
+    call = submit(settings(folder, profile), "catalogue_application.py", str(folder / "statements.json"))
+    with open(log, "ab") as output:
+        made = subprocess.run(call, stdout=output, stderr=output, env=environment, cwd=folder / "scratch", check=False)
+    if made.returncode:
+        raise SparkUnavailable(f"no catalogue of the snapshot (see {log})")
+    for lock in (folder / "metastore").glob("*.lck"):
+        lock.unlink()
+
+
+def start(folder: Path, profile: dict[str, str], log: Path, is_contained: bool) -> Endpoint:
+    """Start a server on a prepared snapshot. Raises SparkUnavailable if it ends or does not answer."""
+    scratch = folder / "scratch"
+    configuration = settings(folder, profile)
+    port = INNER_PORT
+    if is_contained:
+        configuration["spark.hadoop.javax.jdo.option.ConnectionURL"] = f"jdbc:derby:;databaseName={folder}/metastore"
+        configuration["spark.hadoop.datanucleus.readOnlyDatastore"] = "true"
+        configuration["spark.hadoop.datanucleus.schema.autoCreateAll"] = "false"
+        inside = [sys.executable, str(sandbox.APPLICATION / "inside.py"), str(scratch / "thrift.sock"), str(port)]
+        command = sandbox.contained(
+            [*inside, *submit(configuration, "thrift_application.py")],
+            readable=[folder / "tables", folder / "metastore", folder / "logging.properties"],
+            scratch=scratch,
+        )
+        environment = {"PATH": os.environ["PATH"], "JAVA_HOME": java_home()}
+    else:
+        port = free_port()
+        configuration["spark.hadoop.hive.server2.thrift.port"] = str(port)
+        command = submit(configuration, "thrift_application.py")
+        environment = sandbox.environment(scratch)
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=scratch,
+            start_new_session=True,
+        )  # fmt: skip
+    endpoint = Endpoint(folder, process, is_contained, port)
+    deadline = time.monotonic() + START_SECONDS
+    while not asyncio.run(answers(endpoint)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            endpoint.stop()
+            raise SparkUnavailable(f"the server did not come up (see {log})")
+        time.sleep(0.2)
+    return endpoint
+
+
+async def answers(endpoint: Endpoint) -> bool:
+    """Whether the server lets a client in: the relay, which is there first, hangs up while the server does not."""
+    try:
+        reader, writer = await endpoint.connect()
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout(0.5):
+            return bool(await reader.read(1))
+    except TimeoutError:
+        return True
+    finally:
+        writer.close()
+
+
+class Supervisor:
+    """Keeps a server on what is published, and passes clients to it."""
+
+    def __init__(self, home: Path, databases: list[str], schema: str, profile: dict[str, str], is_contained: bool):
+        self.home, self.databases, self.schema, self.profile = home, databases, schema, profile
+        self.is_contained = is_contained
+        self.served = home / "served"
+        self.log = home / "logs" / "serve.log"
+        self.endpoints: list[Endpoint] = []
+        self.seen: list[str] = []
+        self.number = 0
+
+    def renew(self) -> None:
+        """Start a server on what is published now. Raises SparkUnavailable; the server before stays."""
+        state = fingerprint(self.home / "warehouse", self.schema)
+        self.number += 1
+        folder = self.served / f"{os.getpid()}-{self.number}"
+        try:
+            prepare(folder, self.databases, self.profile, self.log)
+            endpoint = start(folder, self.profile, self.log, self.is_contained)
+        except SparkUnavailable:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        for former in self.endpoints:
+            former.retired_at = min(former.retired_at, time.monotonic())
+        self.endpoints.append(endpoint)
+        self.seen = state
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A client's connection, to the newest server."""
+        endpoint = self.endpoints[-1]
+        endpoint.clients += 1
+        try:
+            server_reader, server_writer = await endpoint.connect()
+            await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
+        except OSError:
+            writer.close()
+        finally:
+            endpoint.clients -= 1
+
+    def has_ended(self) -> bool:
+        """Whether the newest server is gone: a client may end it."""
+        return self.endpoints[-1].process.poll() is not None
+
+    def revive(self) -> None:
+        """Start the newest server again, on its snapshot. Raises SparkUnavailable, and `renew` is left."""
+        former = self.endpoints[-1]
+        shutil.rmtree(former.folder / "scratch", ignore_errors=True)
+        (former.folder / "scratch").mkdir()
+        self.endpoints[-1] = start(former.folder, self.profile, self.log, self.is_contained)
+
+    def needs_renewal(self) -> bool:
+        """Whether something was published since the newest server started, or it cannot be revived."""
+        return self.has_ended() or fingerprint(self.home / "warehouse", self.schema) != self.seen
+
+    def sweep(self) -> None:
+        """Stop servers that nobody uses any more."""
+        now = time.monotonic()
+        for endpoint in self.endpoints[:-1]:
+            if endpoint.clients == 0 or now - endpoint.retired_at > GRACE_SECONDS:
+                endpoint.stop()
+                self.endpoints.remove(endpoint)
+
+    async def run(self, port: int, stop: asyncio.Event) -> None:
+        """Listen until told to stop."""
+        server = await asyncio.start_server(self.pass_on, HOST, port)
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                break
+            self.sweep()
+            if self.has_ended() and self.endpoints[-1].folder.exists():
+                with suppress(SparkUnavailable):
+                    await asyncio.to_thread(self.revive)
+            if self.needs_renewal():
+                try:
+                    await asyncio.to_thread(self.renew)
+                    print("Serving what was published since.", flush=True)
+                except SparkUnavailable as error:
+                    # A build has the warehouse open, say; what was served before still is.
+                    with open(self.log, "a") as output:
+                        print(f"not renewed: {error}", file=output)
+        server.close()
+
+    def close(self) -> None:
+        """Stop all servers; no snapshot stays."""
+        for endpoint in self.endpoints:
+            endpoint.stop()
+        with suppress(OSError):
+            self.served.rmdir()
+
+
+def remove_leftovers(served: Path) -> None:
+    """Remove the snapshots of supervisors that were killed: they would keep erased customers."""
+    for folder in served.glob("*-*"):
+        try:
+            os.kill(int(folder.name.partition("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            continue
+
+
+async def listen(supervisor: Supervisor, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await supervisor.run(port, stop)
+
+
+def main() -> None:
+    """Entry point of ``python -m precision_marketing.serve``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--port", type=int, default=10000)
+    parser.add_argument("--role", choices=("analyst", "steward"), default="analyst",
+                        help="analyst: the published tables; steward: the results of the gates as well")  # fmt: skip
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    if is_open(arguments.port):
+        sys.exit(f"error: port {arguments.port} on {HOST} is taken: choose another, or stop what has it")
+    profile = profile_target("local")
+    schema, home = profile["schema"], Path(os.environ.get("MARKETING_HOME", ".warehouse")).resolve()
+    databases = [schema, f"{schema}_quality"] if arguments.role == "steward" else [schema]
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    remove_leftovers(home / "served")
+    log = home / "logs" / "serve.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    is_contained = sandbox.is_available()
+    supervisor = Supervisor(home, databases, schema, profile["server_side_parameters"], is_contained)
+    print("Taking a snapshot of what is published (about a minute) ...", flush=True)
+    try:
+        supervisor.renew()
+    except SparkUnavailable as error:
+        sys.exit(f"error: {error}")
+    if not is_contained:
+        print(UNPROTECTED, file=sys.stderr)
+    print(f"JDBC, ODBC: {HOST}:{arguments.port}   jdbc:hive2://{HOST}:{arguments.port}/{schema}   read-only")
+    print("Ctrl-C stops it.", flush=True)
+    try:
+        asyncio.run(listen(supervisor, arguments.port))
+    finally:
+        supervisor.close()

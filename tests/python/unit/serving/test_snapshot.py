@@ -1,0 +1,123 @@
+"""What a BI endpoint is made of, without Spark: files, statements, the call of the sandbox, and bytes passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from precision_marketing.serving import endpoint, relay, sandbox, snapshot
+
+MONTH = "event_month=2024-03-01"
+
+
+def test_a_file_is_in_the_partitions_of_its_folders_and_of_no_others(tmp_path: Path) -> None:
+    inside = tmp_path / "a=b" / "table" / MONTH / "day=1" / "part.parquet"
+    assert snapshot.keys(inside) == [MONTH, "day=1"]
+    assert snapshot.keys(tmp_path / "a=b" / "table" / "part.parquet") == []
+    assert snapshot.partitions([inside]) == ["event_month", "day"]
+    assert snapshot.partitions([]) == []
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_files_are_linked_or_copied_and_none_takes_anothers_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    paths = [tmp_path / version / MONTH / "part-0.parquet" for version in ("v1", "v2")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(path.parts[-3])
+    if not has_links:
+
+        def refuse(*_: object) -> None:
+            raise OSError("links are not supported")
+
+        monkeypatch.setattr(os, "link", refuse)
+    snapshot.link(paths, tmp_path / "taken")
+    taken = sorted((tmp_path / "taken" / MONTH).iterdir())
+    assert [path.read_text() for path in taken] == ["v1", "v2"]
+    assert [path.stat().st_nlink for path in taken] == ([2, 2] if has_links else [1, 1])
+
+
+def test_names_and_comments_are_quoted() -> None:
+    columns = [
+        {"name": "order", "type": "int", "comment": "'); drop"},
+        {"name": "month", "type": "date", "comment": ""},
+    ]
+    table = {"database": "m", "table": "odd`name", "comment": "it's a \\ comment", "partitions": ["month"]}
+    table |= {"folder": "/a b'c", "columns": columns}
+    assert snapshot.statements([table]) == [
+        "create database `m`",
+        "create table `m`.`odd``name` (`order` int comment '\\'); drop', `month` date comment '') using parquet"
+        " partitioned by (`month`) location '/a b\\'c' comment 'it\\'s a \\\\ comment'",
+        "msck repair table `m`.`odd``name`",
+    ]
+
+
+def test_the_sandbox_has_no_variable_and_no_folder_of_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKETING_AES_KEY", "a secret")
+    readable, scratch = tmp_path / "served" / "tables", tmp_path / "served" / "scratch"
+    scratch.mkdir(parents=True)
+    call = sandbox.contained(["java"], [readable], scratch)
+    assert "a secret" not in " ".join(call)
+    assert {"--clearenv", "--unshare-all", "--die-with-parent"} <= set(call)
+    writable = [call[n + 1] for n, word in enumerate(call) if word == "--bind"]
+    assert writable == [str(scratch)]
+    shown = [call[n + 1] for n, word in enumerate(call) if word in ("--ro-bind", "--ro-bind-try", "--bind")]
+    home = str(tmp_path)
+    assert [path for path in shown if path == "/" or home.startswith(path + "/")] == []
+    assert sorted(path for path in shown if path.startswith(home) and "/etc/" not in path) == sorted(
+        [str(readable), str(scratch)]
+    )
+
+
+def test_settings_of_the_profile_that_may_be_secret_stay_outside(tmp_path: Path) -> None:
+    profile = {"spark.master": "local[2]", "spark.hadoop.javax.jdo.option.ConnectionPassword": "a secret"}
+    found = endpoint.settings(tmp_path, profile)
+    assert found["spark.master"] == "local[2]"
+    assert "a secret" not in found.values()
+
+
+def test_snapshots_of_killed_servers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, kept = tmp_path / f"{ended.pid}-1", tmp_path / f"{os.getpid()}-1"
+    for folder in (gone, kept):
+        folder.mkdir()
+    endpoint.remove_leftovers(tmp_path)
+    assert not gone.exists() and kept.exists()
+
+
+def test_bytes_are_passed_on_in_both_directions_until_either_side_ends(tmp_path: Path) -> None:
+    async def talk() -> list[bytes]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write((await reader.readexactly(3)).upper() * 50_000)
+            writer.close()
+
+        server = await asyncio.start_unix_server(answer, tmp_path / "server")
+        passing = relay.passing(lambda: asyncio.open_unix_connection(tmp_path / "server"))
+        door = await asyncio.start_unix_server(passing, tmp_path / "door")
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "door")
+        writer.write(b"abc")
+        found = [await reader.read()]
+        server.close()
+        (tmp_path / "server").unlink(missing_ok=True)
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "door")
+        found.append(await reader.read())
+        door.close()
+        return found
+
+    assert asyncio.run(talk()) == [b"ABC" * 50_000, b""]
+
+
+def test_what_was_published_since_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "marketing_quality.db" / "publications"
+    folder.mkdir(parents=True)
+    before = endpoint.fingerprint(tmp_path, "marketing")
+    (folder / "part-1.parquet").touch()
+    assert endpoint.fingerprint(tmp_path, "marketing") != before == []
