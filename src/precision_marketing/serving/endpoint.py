@@ -15,6 +15,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -105,17 +107,32 @@ class Endpoint:
 
     @property
     def socket(self) -> Path:
-        return self.folder / "scratch" / "thrift.sock"
+        """Where clients are passed in, outside the sandbox."""
+        return self.folder / "thrift.sock"
+
+    @property
+    def mark(self) -> Path:
+        """A file in the scratch folder: who removes that folder, as a client can, takes Spark's own files with it."""
+        return self.folder / "scratch" / "in use"
+
+    def has_ended(self) -> bool:
+        """Whether the server is gone, or its scratch folder: a client may end it either way."""
+        return self.process.poll() is not None or not self.mark.exists()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.is_contained:
             return await asyncio.open_unix_connection(str(self.socket))
         return await asyncio.open_connection(HOST, self.port)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
+        """End the server and all that runs with it."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def stop(self) -> None:
+        """End the server; its snapshot goes with it."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -125,8 +142,7 @@ def fingerprint(warehouse: Path, schema: str) -> list[str]:
 
 
 def free_port() -> int:
-    import socket
-
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
@@ -162,12 +178,18 @@ def start(folder: Path, profile: dict[str, str], log: Path, is_contained: bool) 
     """Start a server on a prepared snapshot. Raises SparkUnavailable if it ends or does not answer."""
     scratch = folder / "scratch"
     configuration = settings(folder, profile)
-    port = INNER_PORT
+    port, handed = INNER_PORT, []
+    (scratch / "in use").touch()
     if is_contained:
         configuration["spark.hadoop.javax.jdo.option.ConnectionURL"] = f"jdbc:derby:;databaseName={folder}/metastore"
         configuration["spark.hadoop.datanucleus.readOnlyDatastore"] = "true"
         configuration["spark.hadoop.datanucleus.schema.autoCreateAll"] = "false"
-        inside = [sys.executable, str(sandbox.APPLICATION / "inside.py"), str(scratch / "thrift.sock"), str(port)]
+        (folder / "thrift.sock").unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(folder / "thrift.sock"))
+        listening.listen(128)
+        handed = [listening.fileno()]
+        inside = [sys.executable, str(sandbox.APPLICATION / "inside.py"), str(handed[0]), str(port)]
         command = sandbox.contained(
             [*inside, *submit(configuration, "thrift_application.py")],
             readable=[folder / "tables", folder / "metastore", folder / "logging.properties"],
@@ -182,8 +204,10 @@ def start(folder: Path, profile: dict[str, str], log: Path, is_contained: bool) 
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=scratch,
-            start_new_session=True,
+            start_new_session=True, pass_fds=handed,
         )  # fmt: skip
+    if is_contained:
+        listening.close()
     endpoint = Endpoint(folder, process, is_contained, port)
     deadline = time.monotonic() + START_SECONDS
     while not asyncio.run(answers(endpoint)):
@@ -195,16 +219,19 @@ def start(folder: Path, profile: dict[str, str], log: Path, is_contained: bool) 
 
 
 async def answers(endpoint: Endpoint) -> bool:
-    """Whether the server lets a client in: the relay, which is there first, hangs up while the server does not."""
+    """Whether the server greets a client. That a connection is made says little: it may wait, or be hung up on."""
     try:
         reader, writer = await endpoint.connect()
     except OSError:
         return False
     try:
-        async with asyncio.timeout(0.5):
+        # As a client of HiveServer2 begins: SASL, start (1) of PLAIN, and (2) a name and a password that nobody checks.
+        for status, text in ((1, b"PLAIN"), (2, b"\0served\0x")):
+            writer.write(struct.pack(">BI", status, len(text)) + text)
+        async with asyncio.timeout(5):
             return bool(await reader.read(1))
-    except TimeoutError:
-        return True
+    except (TimeoutError, ConnectionError):
+        return False
     finally:
         writer.close()
 
@@ -250,12 +277,13 @@ class Supervisor:
             endpoint.clients -= 1
 
     def has_ended(self) -> bool:
-        """Whether the newest server is gone: a client may end it."""
-        return self.endpoints[-1].process.poll() is not None
+        """Whether the newest server must be started again."""
+        return self.endpoints[-1].has_ended()
 
     def revive(self) -> None:
         """Start the newest server again, on its snapshot. Raises SparkUnavailable, and `renew` is left."""
         former = self.endpoints[-1]
+        former.kill()
         shutil.rmtree(former.folder / "scratch", ignore_errors=True)
         (former.folder / "scratch").mkdir()
         self.endpoints[-1] = start(former.folder, self.profile, self.log, self.is_contained)

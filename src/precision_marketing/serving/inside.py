@@ -1,8 +1,9 @@
 """What runs in the sandbox: Spark's thrift server on its own loopback, and the socket by which clients reach it.
 
-    python inside.py SOCKET PORT COMMAND ...
+    python inside.py DESCRIPTOR PORT COMMAND ...
 
-It ends when the server does.
+The socket is open already and has no name in the sandbox, so that nobody there can put another in its place. The
+program ends when the server does.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from pathlib import Path
 
 def main() -> int:
     """Start the relay and the server; the exit code is the server's."""
-    socket, port, *command = sys.argv[1:]
-    relay = subprocess.Popen([sys.executable, str(Path(__file__).with_name("relay.py")), socket, port])
+    descriptor, port, *command = sys.argv[1:]
+    relay = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("relay.py")), descriptor, port], pass_fds=[int(descriptor)]
+    )
     try:
         return subprocess.call(command)
     finally:

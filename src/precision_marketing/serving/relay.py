@@ -1,14 +1,15 @@
 """Bytes from one socket to another: how clients reach a server that has no network.
 
-    python relay.py SOCKET PORT
+    python relay.py DESCRIPTOR PORT
 
-listens on the Unix socket and passes each connection to the port of this machine, which is the server's own inside the
-sandbox. It needs nothing but Python, since it runs there.
+takes clients from the listening socket that it inherits and passes each to the port of this machine, which is the
+server's own inside the sandbox. It needs nothing but Python, since it runs there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -45,8 +46,10 @@ def passing(
 
 async def main() -> None:
     """Listen until the process ends."""
-    path, port = sys.argv[1], int(sys.argv[2])
-    server = await asyncio.start_unix_server(passing(lambda: asyncio.open_connection("127.0.0.1", port)), path)
+    listening, port = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    server = await asyncio.start_unix_server(
+        passing(lambda: asyncio.open_connection("127.0.0.1", port)), sock=listening
+    )
     await server.serve_forever()
 
 

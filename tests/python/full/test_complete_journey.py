@@ -20,7 +20,6 @@ LEFT_OUT = [
     "*__rejected",
     "*__experiments",
     "*__service_tickets",
-    "*__inventory",
     "*__linkage",
     "*__column_profile",
 ]

@@ -89,7 +89,7 @@ def attempts(endpoint: Endpoint, demo: harness.Demo) -> dict[str, str]:
         "users of the machine": shell("cat /etc/passwd"),
         "shadow": shell("cat /etc/shadow"),
         "home folders": shell("ls /home /root/.ssh"),
-        "the network": shell(f'bash -c "exec 3<>/dev/tcp/127.0.0.1/{endpoint.server.thrift_port}; echo reached"'),
+        "the network": shell(f'bash -c "exec 3<>/dev/tcp/127.0.0.1/{endpoint.server.thrift_port} && echo reached"'),
         "keys by a function": "select keyed_hash('x')",
         "decryption": "select decrypt('x')",
     }
@@ -194,27 +194,31 @@ def test_nobody_changes_anything(endpoint: Endpoint, demo: harness.Demo) -> None
         )
 
     before = state()
-    for sql in changes(endpoint).values():
+    for goal, sql in changes(endpoint).items():
         tried(endpoint.server, sql)
+        wait_for(endpoint.server)
+        assert endpoint.server.query("show tables in marketing") == before[1], goal
     assert state() == before
     assert not Path(sys.prefix, "evil").exists() and not Path("/var/tmp/evil").exists()
     assert endpoint.secret.read_text() == SECRET + "\n"
 
 
+def wait_for(server: harness.Server) -> None:
+    """Until a client is served; what a client broke is mended within seconds."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            assert server.query("select 2 + 2 as four, count(*) from range(10)") == [(4, 10)]
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 def test_a_server_that_a_client_ends_is_started_again(endpoint: Endpoint) -> None:
     tried(endpoint.server, "select java_method('java.lang.System', 'exit', 0)")
-    deadline = time.monotonic() + START_SECONDS
-    while "Error" in (found := failure(endpoint.server)) and time.monotonic() < deadline:
-        time.sleep(2)
-    assert found == "4"
-
-
-def failure(server: harness.Server) -> str:
-    """'4', or the name of the error of a client."""
-    try:
-        return str(server.query("select 2 + 2")[0][0])
-    except Exception as error:
-        return f"Error: {type(error).__name__}"
+    wait_for(endpoint.server)
 
 
 def test_what_is_printed_and_logged_has_no_statement_and_is_private(endpoint: Endpoint) -> None:
