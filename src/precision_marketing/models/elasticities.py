@@ -207,7 +207,8 @@ def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start
         weeks = np.diag(expected.sum(axis=0)) - expected.T @ (expected / totals[:, None])
         weeks += expected.sum() / len(week) ** 2  # levels and week effects share a constant: week effects add up to 0
         week_score = residual.sum(axis=0) - cross.T @ (score / own)
-        week_step = np.linalg.solve(weeks - cross.T @ (cross / own[:, None]), week_score)
+        # Weeks that no product tells apart leave a direction of which nothing is known: the step is the shortest.
+        week_step = np.linalg.lstsq(weeks - cross.T @ (cross / own[:, None]), week_score)[0]
         slope_step = (score - cross @ week_step) / own
         if max(np.abs(slope_step).max(), np.abs(week_step).max()) < 1e-7:
             factors = np.zeros(len(used))
@@ -217,8 +218,9 @@ def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start
             return _Fit(slope, expected_all, level, factors)
         for size in 0.5 ** np.arange(30):
             new_slope, new_week = slope + size * slope_step, week + size * week_step
-            new_level, new_expected = _profile(panel, new_slope, new_week)
-            new_best = value(new_slope, new_expected)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far, which is not taken
+                new_level, new_expected = _profile(panel, new_slope, new_week)
+                new_best = value(new_slope, new_expected)
             if np.isfinite(new_best) and new_best >= best - 1e-9 * abs(best):
                 break
         slope, week, level, expected, best = new_slope, new_week, new_level, new_expected, new_best

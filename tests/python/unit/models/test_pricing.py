@@ -395,3 +395,17 @@ def test_wrong_products_and_settings_are_refused(change, settings, message, shop
     shop, learned = shops[0]
     with pytest.raises(ValueError, match=message):
         recommend_prices(learned, costs(shop).assign(**change), **settings)
+
+
+def test_weeks_that_no_product_tells_apart_are_no_obstacle() -> None:
+    """Products of one half of the year and of the other: which half sold more by its weeks, nobody can say."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for product in range(40):
+        first = 0 if product % 2 else 26
+        for week in range(first, first + 26):
+            price = float(rng.choice([8.0, 10.0, 12.0]))
+            rows.append((f"p{product}", "a", week, price, rng.poisson(20 * (price / 10) ** -1.5), 1.0))
+    columns = ["product_id", "category", "week", "price", "units", "stocked_share"]
+    found = fit_elasticities(pd.DataFrame(rows, columns=columns))
+    assert found.products["elasticity"].between(-1.9, -1.1).all()
