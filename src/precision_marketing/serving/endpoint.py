@@ -184,8 +184,8 @@ def start(folder: Path, profile: dict[str, str], log: Path, is_contained: bool) 
         configuration["spark.hadoop.javax.jdo.option.ConnectionURL"] = f"jdbc:derby:;databaseName={folder}/metastore"
         configuration["spark.hadoop.datanucleus.readOnlyDatastore"] = "true"
         configuration["spark.hadoop.datanucleus.schema.autoCreateAll"] = "false"
-        # What the catalogue refuses once it refuses always: no second try after two seconds, ten times.
-        configuration["spark.hadoop.hive.hmshandler.retry.attempts"] = "0"
+        # What the catalogue refuses once it refuses always: Hive tries again at once, not after two seconds, ten times.
+        configuration["spark.hadoop.hive.hmshandler.retry.interval"] = "1ms"
         (folder / "thrift.sock").unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(folder / "thrift.sock"))
