@@ -88,7 +88,7 @@ def attempts(endpoint: Endpoint, demo: harness.Demo) -> dict[str, str]:
         "all settings": "set -v",
         "users of the machine": shell("cat /etc/passwd"),
         "shadow": shell("cat /etc/shadow"),
-        "home folders": shell("ls /home /root/.ssh"),
+        "home folders": shell(f"ls /home {Path.home()}/.ssh"),
         "the network": shell(f'bash -c "exec 3<>/dev/tcp/127.0.0.1/{endpoint.server.thrift_port} && echo reached"'),
         "keys by a function": "select keyed_hash('x')",
         "decryption": "select decrypt('x')",
