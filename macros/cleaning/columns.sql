@@ -175,7 +175,7 @@
 {%- endmacro %}
 
 
-{#- SQL in one line, for a statement must be short; no text in quotes may hold two blanks. -#}
+{#- SQL in one line, for a view must be short; no text in quotes may hold two blanks. -#}
 {% macro one_line(sql) -%}
     {{ sql.split() | join(' ') }}
 {%- endmacro %}

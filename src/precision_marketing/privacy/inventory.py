@@ -115,7 +115,7 @@ def compiled_manifest() -> dict[str, Any]:
             if reads_optional or not node.extra_ctes_injected:
                 node = copy.deepcopy(node)
                 if reads_optional:
-                    node.meta["assume_sources"] = node.config.meta["assume_sources"] = True
+                    node.config.meta["assume_sources"] = True
                     node.compiled, node.extra_ctes_injected, node.extra_ctes = False, False, []
                 node = compiler.compile_node(node, manifest, write=False)
         nodes[uid] = node.to_dict()

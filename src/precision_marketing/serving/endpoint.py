@@ -26,8 +26,8 @@ from pathlib import Path
 
 from dbt_spark_python import SparkUnavailable, java_home
 from precision_marketing.serving import sandbox, snapshot
-from precision_marketing.serving.relay import copy
-from precision_marketing.serving.server import HOST, is_open, profile_target
+from precision_marketing.serving.relay import passing
+from precision_marketing.serving.server import HOST, free_port, is_open, profile_target
 
 START_SECONDS = 180
 LOOK_SECONDS = 5
@@ -35,7 +35,7 @@ GRACE_SECONDS = 900
 INNER_PORT = 10000
 # What a server takes over from the target `local`; nothing else of it, as settings can hold secrets.
 TAKEN_OVER = ("spark.master", "spark.driver.memory", "spark.scheduler.mode", "spark.sql.shuffle.partitions",
-              "spark.sql.session.timeZone")  # fmt: skip
+              "spark.sql.session.timeZone", "spark.sql.codegen.hugeMethodLimit")  # fmt: skip
 # Warnings, but not of what clients ask: an error of theirs has the statement in it.
 LOGGING = """
 rootLogger.level = warn
@@ -74,7 +74,6 @@ def settings(folder: Path, profile: dict[str, str]) -> dict[str, str]:
         "spark.driver.extraJavaOptions": (
             f"-Dderby.stream.error.file={scratch}/derby.log -Dlog4j2.configurationFile={folder}/logging.properties"
         ),
-        "spark.sql.codegen.hugeMethodLimit": "8000",
         "spark.ui.enabled": "false",
         "spark.hadoop.hive.server2.thrift.bind.host": HOST,
         "spark.hadoop.hive.server2.thrift.port": str(INNER_PORT),
@@ -141,17 +140,9 @@ def fingerprint(warehouse: Path, schema: str) -> list[str]:
     return sorted(str(path) for path in (warehouse / f"{schema}_quality.db" / "publications").glob("*.parquet"))
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
-
-
 def prepare(folder: Path, databases: list[str], profile: dict[str, str], log: Path) -> None:
     """Take a snapshot and make its catalogue. Raises SparkUnavailable, in one line, if that cannot be done."""
-    for name in ("scratch", "etc"):
-        (folder / name).mkdir(parents=True)
+    (folder / "scratch").mkdir(parents=True)
     taking = [sys.executable, "-m", "precision_marketing.serving.snapshot", str(folder), *databases]
     with open(log, "ab") as output:
         taken = subprocess.run(taking, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
@@ -271,10 +262,7 @@ class Supervisor:
         endpoint = self.endpoints[-1]
         endpoint.clients += 1
         try:
-            server_reader, server_writer = await endpoint.connect()
-            await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
-        except OSError:
-            writer.close()
+            await passing(endpoint.connect)(reader, writer)
         finally:
             endpoint.clients -= 1
 

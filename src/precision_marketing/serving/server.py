@@ -83,6 +83,13 @@ def command(settings: dict[str, str], thrift_port: int, connect_port: int) -> li
     return [submit, *configuration, str(Path(__file__).with_name("thrift_application.py"))]
 
 
+def free_port() -> int:
+    """A port of this machine on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
 def is_open(port: int) -> bool:
     """Whether something listens on ``port`` of this machine."""
     with socket.socket() as probe:

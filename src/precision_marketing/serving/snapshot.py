@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from dbt_spark_python import sql_literal
 from precision_marketing.serving.server import reading
 
 if TYPE_CHECKING:
@@ -27,11 +28,6 @@ Definition = dict[str, Any]
 
 class NotOnThisMachine(Exception):
     """A published table has files that are not on this machine's disk."""
-
-
-def quoted(text: str) -> str:
-    """A text as a literal of Spark's SQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def name(*parts: str) -> str:
@@ -116,13 +112,14 @@ def statements(definitions: list[Definition]) -> list[str]:
     made = [f"create database {name(database)}" for database in sorted({each["database"] for each in definitions})]
     for each in definitions:
         columns = ", ".join(
-            f"{name(column['name'])} {column['type']} comment {quoted(column['comment'])}" for column in each["columns"]
+            f"{name(column['name'])} {column['type']} comment {sql_literal(column['comment'])}"
+            for column in each["columns"]
         )
         by = f" partitioned by ({', '.join(map(name, each['partitions']))})" if each["partitions"] else ""
         table = name(each["database"], each["table"])
         made.append(
             f"create table {table} ({columns}) using parquet{by}"
-            f" location {quoted(each['folder'])} comment {quoted(each['comment'])}"
+            f" location {sql_literal(each['folder'])} comment {sql_literal(each['comment'])}"
         )
         if by:
             made.append(f"msck repair table {table}")

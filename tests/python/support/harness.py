@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 
 from dbt_spark_python import java_home
 from precision_marketing.serving import server
+from precision_marketing.serving.server import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -28,13 +28,6 @@ KEYS = {
     "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",
     "MARKETING_AES_KEY_OLD": "",
 }
-
-
-def free_port() -> int:
-    """A port of this machine on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def embedded_settings(home: Path) -> dict[str, str]:

@@ -223,6 +223,9 @@ def test_a_server_that_a_client_ends_is_started_again(endpoint: Endpoint) -> Non
 
 def test_what_is_printed_and_logged_has_no_statement_and_is_private(endpoint: Endpoint) -> None:
     endpoint.server.query("select 'a statement to be found' as x")
+    for wrong in ("select from where 'a statement to be found'", "select 'a statement to be found' as x from nowhere",
+                  "select cast('a statement to be found' as int) + assert_true(false)"):  # fmt: skip
+        tried(endpoint.server, wrong)
     log = endpoint.home / "logs" / "serve.log"
     assert "a statement to be found" not in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
