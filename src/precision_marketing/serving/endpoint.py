@@ -27,7 +27,7 @@ from pathlib import Path
 from dbt_spark_python import SparkUnavailable, java_home
 from precision_marketing.serving import sandbox, snapshot
 from precision_marketing.serving.relay import passing
-from precision_marketing.serving.server import HOST, free_port, is_open, profile_target
+from precision_marketing.serving.server import HOST, free_port, profile_target
 
 START_SECONDS = 180
 LOOK_SECONDS = 5
@@ -290,9 +290,9 @@ class Supervisor:
                 endpoint.stop()
                 self.endpoints.remove(endpoint)
 
-    async def run(self, port: int, stop: asyncio.Event) -> None:
-        """Listen until told to stop."""
-        server = await asyncio.start_server(self.pass_on, HOST, port)
+    async def run(self, door: socket.socket, stop: asyncio.Event) -> None:
+        """Take clients from a listening socket until told to stop."""
+        server = await asyncio.start_server(self.pass_on, sock=door)
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -330,11 +330,12 @@ def remove_leftovers(served: Path) -> None:
             continue
 
 
-async def listen(supervisor: Supervisor, port: int) -> None:
+async def listen(supervisor: Supervisor, door: socket.socket) -> None:
+    """Serve until the process is interrupted or terminated."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await supervisor.run(port, stop)
+    await supervisor.run(door, stop)
 
 
 def main() -> None:
@@ -345,7 +346,10 @@ def main() -> None:
                         help="analyst: the published tables; steward: the results of the gates as well")  # fmt: skip
     arguments = parser.parse_args()
     os.umask(0o077)
-    if is_open(arguments.port):
+    try:
+        # Before the snapshot, which takes a minute: who comes meanwhile waits, and a second server is told at once.
+        door = socket.create_server((HOST, arguments.port))
+    except OSError:
         sys.exit(f"error: port {arguments.port} on {HOST} is taken: choose another, or stop what has it")
     profile = profile_target("local")
     schema, home = profile["schema"], Path(os.environ.get("MARKETING_HOME", ".warehouse")).resolve()
@@ -367,6 +371,6 @@ def main() -> None:
     print(f"JDBC, ODBC: {HOST}:{arguments.port}   jdbc:hive2://{HOST}:{arguments.port}/{schema}   read-only")
     print("Ctrl-C stops it.", flush=True)
     try:
-        asyncio.run(listen(supervisor, arguments.port))
+        asyncio.run(listen(supervisor, door))
     finally:
         supervisor.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from precision_marketing.serving import endpoint, relay, sandbox, snapshot
+import harness
+from dbt_spark_python import SparkUnavailable
+from precision_marketing.serving import endpoint, relay, sandbox, server, snapshot
 
 MONTH = "event_month=2024-03-01"
 
@@ -99,13 +102,13 @@ def test_bytes_are_passed_on_in_both_directions_until_either_side_ends(tmp_path:
             writer.write((await reader.readexactly(3)).upper() * 50_000)
             writer.close()
 
-        server = await asyncio.start_unix_server(answer, tmp_path / "server")
+        answering = await asyncio.start_unix_server(answer, tmp_path / "server")
         passing = relay.passing(lambda: asyncio.open_unix_connection(tmp_path / "server"))
         door = await asyncio.start_unix_server(passing, tmp_path / "door")
         reader, writer = await asyncio.open_unix_connection(tmp_path / "door")
         writer.write(b"abc")
         found = [await reader.read()]
-        server.close()
+        answering.close()
         (tmp_path / "server").unlink(missing_ok=True)
         reader, writer = await asyncio.open_unix_connection(tmp_path / "door")
         found.append(await reader.read())
@@ -121,3 +124,22 @@ def test_what_was_published_since_is_noticed(tmp_path: Path) -> None:
     before = endpoint.fingerprint(tmp_path, "marketing")
     (folder / "part-1.parquet").touch()
     assert endpoint.fingerprint(tmp_path, "marketing") != before == []
+
+
+def test_a_taken_port_is_told_in_a_line_and_is_held_while_the_snapshot_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.free_port()
+    monkeypatch.chdir(harness.ROOT)
+    monkeypatch.setenv("MARKETING_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["serve", "--port", str(port)])
+    monkeypatch.setattr(os, "umask", lambda mode: mode)
+
+    def second(_: object) -> None:
+        with pytest.raises(SystemExit, match=f"^error: port {port} on 127.0.0.1 is taken"):
+            endpoint.main()
+        raise SparkUnavailable("the first one goes no further")
+
+    monkeypatch.setattr(endpoint.Supervisor, "renew", second)
+    with pytest.raises(SystemExit, match="^error: the first one goes no further$"):
+        endpoint.main()
