@@ -3,8 +3,9 @@
     python -m precision_marketing.serve [--port N] [--role analyst|steward]
 
 The server runs on a snapshot of what is published, in a sandbox that has neither the warehouse nor its keys
-(``sandbox``), so the warehouse is free for builds. When a build publishes, a second server starts on a new snapshot,
-and new connections go there; the first ends with its last connection, or after GRACE_SECONDS.
+(``sandbox``), so the warehouse is free for builds but while a snapshot is taken. When a build publishes, a second
+server starts on a new snapshot, and new connections go there; the first ends with its last connection, or after
+GRACE_SECONDS.
 """
 
 from __future__ import annotations
@@ -368,7 +369,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     if not is_contained:
         print(UNPROTECTED, file=sys.stderr)
-    print(f"JDBC, ODBC: {HOST}:{arguments.port}   jdbc:hive2://{HOST}:{arguments.port}/{schema}   read-only")
+    note = "   read-only" if is_contained else ""
+    print(f"JDBC, ODBC: {HOST}:{arguments.port}   jdbc:hive2://{HOST}:{arguments.port}/{schema}{note}")
     print("Ctrl-C stops it.", flush=True)
     try:
         asyncio.run(listen(supervisor, door))

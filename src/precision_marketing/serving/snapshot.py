@@ -13,11 +13,12 @@ import os
 import re
 import shutil
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from dbt_spark_python import sql_literal
+from dbt_spark_python import error_text, sql_literal
 from precision_marketing.serving.server import reading
 
 if TYPE_CHECKING:
@@ -144,9 +145,12 @@ def main() -> None:
     os.umask(0o077)
     folder, *databases = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with reading("local") as (session, schema):
-        count = len(take(session, databases or [schema], Path(folder)))
-    print(f"{count} tables")
+    try:
+        with reading("local") as (session, schema):
+            take(session, databases or [schema], Path(folder))
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(error_text(error).splitlines()[0])  # the last line, for whoever started this
 
 
 if __name__ == "__main__":
