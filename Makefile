@@ -72,7 +72,7 @@ quality: install ## write the data steward's report to target/quality/
 	@$(BIN)/python -m precision_marketing.report
 
 docs: install ## write dbt's documentation site to target/ and serve it on 127.0.0.1:8080
-	@$(BIN)/dbt docs generate
+	@$(BIN)/dbt docs generate --static
 	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser
 
 bench: install ## time a build from nothing: make bench CUSTOMERS=5000

@@ -1,12 +1,13 @@
 """The data steward's report: a static site from the results of the gates.
 
-    python -m precision_marketing.report [--target local|connect|thrift] [--output DIR]
+    python -m precision_marketing.report [--target local|connect|thrift] [--output DIR] [--raw-database NAME]
 
-Run in the project's folder, as dbt is. Reads the databases of the target in profiles.yml and writes ``index.html``, and
-one page per suite of expectations in ``expectations/``: plain HTML without scripts and without anything from elsewhere.
-The same tables give the same files.
+Run in the project's folder, as dbt is. Reads the databases of the target in profiles.yml and writes ``index.html``, a
+page per suite of expectations in ``expectations/``, and what they link to: plain HTML without scripts and without
+anything from elsewhere. The same tables at the same time give the same files.
 
-Exit code 0: the report is written, whatever it says. 1: there is nothing to report, or no Spark; one line says why.
+Exit code 0: the report is written, whatever it says. 1: there is nothing to report, which the page then says too, or no
+Spark; one line says why.
 
 The sentences about expectations are those of Great Expectations' own renderers. Its page templates are not used: they
 put values into HTML as they are and load scripts and styles from the internet.
@@ -16,170 +17,178 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 import json
 import os
 import re
+import shutil
 import string
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
+import mistune
 from markupsafe import Markup, escape
 
 from dbt_spark_python import SparkUnavailable
+from precision_marketing.loading.mapping import MappingError
 from precision_marketing.quality import gates
+from precision_marketing.quality.findings import Findings, NothingToReport, Rows, newest_run, read
 from precision_marketing.serving import server
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-Rows = list[dict[str, Any]]
 LONGEST_TREND = 40  # runs
 LONGEST_TABLE = 20  # rows of a table that is shown as it is
+LONGEST_LIST = 12  # failures that are open to the eye; the others are folded
+DBT_DOCS = "dbt_docs.html"
+OPTIONAL_PAGES = (DBT_DOCS, "model_cards.html", "personal_data.html")
 WITHHELD = "withheld: "  # reject_reason of rows that are kept back for privacy, not for quality
-
-
-class NothingToReport(Exception):
-    """There are no results; the message says in one sentence what is missing and what to do."""
-
-
-@dataclass
-class Findings:
-    """What the report is made of: rows of the quality tables, timestamps as text in UTC."""
-
-    scorecard: Rows  # quality_scorecard
-    runs: Rows  # run_id, run_at, relation, checks, critical, warning, info (failed expectations)
-    row_counts: Rows = field(default_factory=list)  # staging_row_counts
-    rejected: Rows = field(default_factory=list)  # relation, reject_reason, row_count
-    links: Rows = field(default_factory=list)  # staging_linkage
-    consent: Rows = field(default_factory=list)  # consent_coverage
-    erasure: Rows = field(default_factory=list)  # erasure_audit
-    models: Rows = field(default_factory=list)  # model, verdict, champion, reason
-
-
-# ------------------------------------------------------------------------------------------- reading
-
-
-def read(session: SparkSession, schema: str, project: Path = Path()) -> Findings:
-    """The quality tables of the warehouse whose published database is ``schema``.
-
-    Reads the gates' own tables through the SQL of quality_scorecard, since after a critical failure dbt has not made
-    the views on them. Raises NothingToReport if no gate has left a result.
-    """
-    quality, staging = f"{schema}_quality", f"{schema}_staging"
-    if not session.catalog.databaseExists(quality):
-        raise NothingToReport(f"No results yet: there is no database {quality}. Run dbt build first.")
-    results = session.createDataFrame([], gates.RESULT_SCHEMA)
-    for model in sorted(project.glob("models/quality/**/gate_*.py")):
-        table = f"{quality}.{model.stem}"
-        if session.catalog.tableExists(table):
-            results = results.unionByName(session.table(table), allowMissingColumns=True)
-    results.createOrReplaceTempView("expectation_results")
-
-    scorecard = _rows(session.sql(_model(project, "quality_scorecard")))
-    if not scorecard:
-        raise NothingToReport(f"No results yet: no gate has written to {quality}. Run dbt build first.")
-    runs = session.sql(
-        """select run_id, min(run_at) as run_at, relation, count(*) as checks,
-            count_if(not success and severity = 'critical') as critical,
-            count_if(not success and severity = 'warning') as warning,
-            count_if(not success and severity = 'info') as info
-        from expectation_results group by run_id, relation"""
-    )
-    return Findings(
-        scorecard=scorecard,
-        runs=_rows(runs),
-        row_counts=_table(session, f"{quality}.staging_row_counts"),
-        rejected=_rejected(session, staging),
-        links=_links(session, staging, project),
-        consent=_table(session, f"{quality}.consent_coverage"),
-        erasure=_table(session, f"{quality}.erasure_audit"),
-        models=[
-            {"model": row["model_name"], **{name: row[name] or "" for name in ("verdict", "champion", "reason")}}
-            for row in _table(session, f"{schema}.model_verdicts")
-        ],
-    )
-
-
-def _rows(frame: DataFrame) -> Rows:
-    """All rows as dicts. Timestamps as text: collect() would move them to this machine's time zone."""
-    columns = [
-        frame[name].cast("string").alias(name) if kind.startswith("timestamp") else frame[name]
-        for name, kind in frame.dtypes
-    ]
-    return [row.asDict() for row in frame.select(*columns).collect()]
-
-
-def _table(session: SparkSession, name: str) -> Rows:
-    """All rows of a table; none if there is no such table."""
-    return _rows(session.table(name)) if session.catalog.tableExists(name) else []
-
-
-def _model(project: Path, name: str, relations: Mapping[str, str] | None = None) -> str:
-    """The SQL of a model in models/quality/, on the view of all results and on ``relations`` by name."""
-    sql = (project / "models" / "quality" / f"{name}.sql").read_text()
-    ref = {"expectation_results": "expectation_results", **(relations or {})}
-    return jinja2.Environment().from_string(sql).render(ref=ref.__getitem__, config=lambda **_: "")
-
-
-def _links(session: SparkSession, database: str, project: Path) -> Rows:
-    """The rows of staging_linkage; none in a warehouse that was built before it had any."""
-    names = [path.stem for path in sorted(project.glob("models/staging/*/stg_*__linkage.sql"))]
-    if not all(session.catalog.tableExists(f"{database}.{name}") for name in names):
-        return []
-    return _rows(session.sql(_model(project, "staging_linkage", {name: f"{database}.{name}" for name in names})))
-
-
-def _rejected(session: SparkSession, database: str) -> Rows:
-    """Rows per rejected table and reason."""
-    if not session.catalog.databaseExists(database):
-        return []
-    tables = [table.name for table in session.catalog.listTables(database, f"*{gates.REJECTED_SUFFIX}")]
-    counts = [
-        f"select '{table}' as relation, reject_reason, count(*) as row_count from {database}.{table} group by all"
-        for table in sorted(tables)
-    ]
-    return _rows(session.sql(" union all ".join(counts))) if counts else []
 
 
 # ------------------------------------------------------------------------------- what the page says
 
 
-def verdict(scorecard: Rows) -> dict[str, str]:
+def verdict(findings: Findings, now: dt.datetime) -> dict[str, str]:
     """Today's verdict: ``state`` (fail, warn, pass), ``sentence`` and ``detail``."""
-    failed = [row for row in scorecard if not row["success"]]
-    by_severity = {severity: [row for row in failed if row["severity"] == severity] for severity in gates.SEVERITIES}
-    tables = len({row["relation"] for row in scorecard})
-    critical, warnings = by_severity["critical"], by_severity["warning"]
-    newest = max(scorecard, key=lambda row: row["run_at"])["run_id"]
-    unchecked = {row["relation"] for row in scorecard if row["run_id"] != newest}
+    critical = _failed(findings.scorecard, "critical")
+    warnings = _failed(findings.scorecard, "warning")
+    broken, doubtful = problems(findings)
+    published = publication(findings)
+    old = [row for row in freshness(findings, now) if row["is_old"]] if findings.origin != "demo" else []
+    newest = newest_run(findings.scorecard)
+    unchecked = {row["relation"] for row in findings.scorecard if row["run_id"] != newest}
 
-    if critical:
-        state = "fail"
-        where = _and(sorted({row["relation"] for row in critical}))
-        sentence = f"Not fit for use: {_count(len(critical), 'critical expectation')} failed in {where}."
-        stopped = _and(sorted({row["gate"] for row in critical}))
-        detail = f"What depends on {stopped} was not built; readers keep what was published before."
-    elif warnings:
+    warning = _sum((len(warnings) + len(doubtful), "warning"))
+    is_empty = bool(findings.row_counts) and not any(row["raw_rows"] for row in findings.row_counts)
+    share = "" if published["is_whole"] else f" in part, {published['now']} of {_count(published['all'], 'table')}"
+    detail = []
+    if critical or broken:
+        parts = []
+        if critical:
+            where = _and(sorted({row["relation"] for row in critical}))
+            parts.append(f"{_count(len(critical), 'critical expectation')} failed in {where}")
+            stopped = _and(sorted({row["gate"] for row in critical}), "gate")
+            detail.append(f"What depends on {stopped} was not built; readers keep what was published before.")
+        if broken:
+            tests = sum(row["kind"] in ("test", "unit_test") for row in broken)
+            counted = _sum((tests, "dbt test"), (len(broken) - tests, "dbt model"))
+            parts.append(f"{counted} failed, {_and([row['name'] for row in broken], 'name')}")
+            detail += [] if critical else ["Readers keep what was published before of the tables that these concern."]
+        state, said = "fail", f"Published{share}" if published["now"] else "Not published"
+        sentence = f"{said}: {'; '.join(parts)}."
+        detail += [f"{warning} besides."] if warning else []
+    elif not published["now"]:
+        state, sentence = "fail", "Not published: nothing failed, but the newest run published nothing."
+        detail.append(
+            "It was no whole dbt build, it left a gate or a test out, or it still runs. dbt's last lines say which."
+        )
+        detail += [f"{warning} besides."] if warning else []
+    elif is_empty:
+        state, sentence = "warn", "Published, but there is nothing to judge: every raw table is empty."
+    elif warning or old:
         state = "warn"
-        where = _and(sorted({row["relation"] for row in warnings}))
-        sentence = f"Fit for use, with {_count(len(warnings), 'warning')} in {where}."
-        detail = "No critical expectation failed. Warnings stop nothing; somebody should look at them."
+        places = sorted({row["relation"] for row in warnings} | {row["name"] for row in doubtful})
+        parts = [f"{warning} in {_and(places, 'place' if doubtful else 'table')}"] if warning else []
+        parts += [f"old data in {_and([row['raw_table'] for row in old])}"] if old else []
+        sentence = f"Published{share}, with {' and '.join(parts)}."
+        detail.append("Nothing blocks. Warnings stop nothing; somebody should look at them.")
     else:
-        state = "pass"
-        sentence = f"Fit for use: {_count(len(scorecard), 'expectation')} in {_count(tables, 'table')}, all met."
-        if failed:
-            sentence = f"Fit for use: {len(scorecard) - len(failed)} of {len(scorecard)} expectations are met."
-        detail = f"{_count(len(failed), 'failure')} of severity info, recorded only." if failed else "Nothing to do."
-    if critical and warnings:
-        detail += f" {_count(len(warnings), 'warning')} besides."
+        state, sentence = "pass", f"Published{share}: nothing blocks and nothing warns."
+        detail.append("Nothing to do.")
+    if published["now"] and not (critical or broken):
+        detail.append(
+            f"{_count(published['now'], 'table')} of this run {'is' if published['now'] == 1 else 'are'} in use."
+        )
     if unchecked:
-        detail += f" {_count(len(unchecked), 'table')} not checked in the newest run: an earlier state is shown."
-    return {"state": state, "sentence": sentence, "detail": detail}
+        detail.append(f"{_count(len(unchecked), 'table')} not checked in the newest run: an earlier state is shown.")
+    return {"state": state, "sentence": sentence, "detail": " ".join(detail)}
+
+
+def publication(findings: Findings) -> dict[str, Any]:
+    """Of the published tables, how many are of the newest run (``now``), of ``all``."""
+    in_force = {row["model"]: row for row in sorted(findings.publications, key=lambda row: row["approved_at"])}
+    newest = newest_run(findings.scorecard)
+    now = sum(row["run_id"] == newest for row in in_force.values())
+    return {"now": now, "all": len(in_force), "is_whole": now == len(in_force)}
+
+
+def problems(findings: Findings) -> tuple[Rows, Rows]:
+    """What dbt itself found in the newest run beside the gates' expectations: what failed, what warned; by name."""
+    found = sorted(findings.dbt_run.get("problems", []), key=lambda row: (row["kind"], row["name"]))
+    warned = [row for row in found if row["status"] == "warn"]
+    return [row for row in found if row["status"] != "warn"], warned
+
+
+def run_times(findings: Findings, now: dt.datetime) -> dict[str, Any]:
+    """When the newest run first checked and when it ended (None where nobody recorded that), with the age in words."""
+    newest = newest_run(findings.scorecard)
+    checks = [row["run_at"] for row in [*findings.runs, *findings.scorecard] if row["run_id"] == newest]
+    approved = [row["approved_at"] for row in findings.publications if row["run_id"] == newest]
+    ended = findings.dbt_run.get("ended_at") or max(approved, default=None)
+    age = _age(ended or max(checks), now)
+    return {"began": min(checks), "last_check": max(checks), "ended": ended, "age": age}
+
+
+def freshness(findings: Findings, now: dt.datetime) -> Rows:
+    """One dict per raw table with a time, oldest source first: ``age`` in words, ``is_old``: beyond its limit.
+
+    A day counts as the whole day, so data of today is new.
+    """
+    found = []
+    for row in findings.freshness:
+        days = None if row["newest"] is None else _days(row["newest"], now)
+        is_old = days is not None and row["max_age_days"] is not None and days > row["max_age_days"]
+        age = "no rows" if not row["row_count"] else "no time given" if days is None else _age(row["newest"], now)
+        found.append({**row, "age": age, "days": days, "is_old": is_old, "limit": _limit(row["max_age_days"])})
+    return sorted(found, key=lambda row: (not row["is_old"], row["source_name"], row["days"] is None, row["raw_table"]))
+
+
+def sources(findings: Findings, now: dt.datetime) -> Rows:
+    """One dict per source: its newest row, and which of its raw tables are beyond their limit."""
+    rows = sorted(freshness(findings, now), key=lambda row: row["source_name"])
+    found = []
+    for name, group in groupby(rows, key=lambda row: row["source_name"]):
+        of_source = list(group)
+        dated = [row for row in of_source if row["days"] is not None]
+        newest = min(dated, key=lambda row: (row["days"], row["raw_table"]), default=of_source[0])
+        old = [row for row in of_source if row["is_old"]]
+        limits = sorted({row["limit"] for row in old})
+        found.append({**newest, "name": name, "old": old, "limits": limits})
+    return found
+
+
+def accounts(findings: Findings) -> dict[str, Any]:
+    """The loader's account: ``files``, most refused first, each with its ``reasons``; ``note``, why there is none.
+
+    records = loaded + refused; ``adds_up`` is whether as many refused records are kept as were counted.
+    """
+    files = []
+    loaded = findings.origin.startswith("load_files ")
+    for row in findings.files if loaded else []:
+        reasons = [reason for reason in findings.refused if reason["file"] == row["file"]]
+        reasons.sort(key=lambda reason: (-reason["record_count"], reason["reason"] or ""))
+        kept = sum(reason["record_count"] for reason in reasons)
+        read_records = row["records"] + row["refused"]
+        share = row["refused"] / max(read_records, 1)
+        files.append({
+            "file": row["file"], "mapping": row["mapping"], "read": read_records, "loaded": row["records"],
+            "refused": row["refused"], "share": share, "loaded_at": row["loaded_at"],
+            "reasons": reasons[:5], "other_reasons": max(len(reasons) - 5, 0), "adds_up": kept == row["refused"],
+        })  # fmt: skip
+    files.sort(key=lambda row: (row["adds_up"], -row["refused"], row["file"]))
+    if files:
+        note = ""
+    elif findings.origin == "demo":
+        note = "There is no account of files: the raw tables hold demo data, which was made and not loaded."
+    elif loaded:
+        note = "There is no account of files although load_files wrote the raw tables: load them again."
+    else:
+        note = "There is no account of files: load_files did not write the raw tables."
+    if not loaded and findings.files:
+        note += " An account of an earlier load exists; other rows have taken the place of what it tells of."
+    return {"files": files, "note": note}
 
 
 def tables(findings: Findings) -> Rows:
@@ -216,12 +225,17 @@ def tables(findings: Findings) -> Rows:
     return sorted(found, key=rank)
 
 
-def failures(scorecard: Rows, descriptions: dict[tuple, str]) -> Rows:
-    """The failed expectations, critical and oldest first, with what a person reads about each."""
-    failed = [row for row in scorecard if not row["success"]]
-    order = {severity: rank for rank, severity in enumerate(gates.SEVERITIES)}
-    failed.sort(key=lambda row: (order[row["severity"]], row["first_seen_at"], *_identity(row)))
+def failures(scorecard: Rows, severity: str, descriptions: dict[tuple, str]) -> Rows:
+    """The failed expectations of a severity, oldest first, with what a person reads about each."""
+    failed = _failed(scorecard, severity)
+    failed.sort(
+        key=lambda row: (row["first_seen_at"] or "", *(part or "" for part in _identity(row)), row["kwargs"] or "")
+    )
     return [{**row, **reading(row), "why": descriptions.get(_identity(row))} for row in failed]
+
+
+def _failed(scorecard: Rows, severity: str) -> Rows:
+    return [row for row in scorecard if not row["success"] and row["severity"] == severity]
 
 
 def trend(runs: Rows) -> Rows:
@@ -236,12 +250,15 @@ def trend(runs: Rows) -> Rows:
 
 
 def scores(scorecard: Rows, column: str) -> Rows:
-    """One dict per value of ``column`` (dimension, owner), most failures first: mean score, checks, failed ones."""
+    """One dict per value of ``column`` (dimension, owner), most failures first: mean score, checks, failed ones.
+
+    What is only recorded (severity info) is no failure.
+    """
     found = []
     for name in {row[column] for row in scorecard}:
         rows = [row for row in scorecard if row[column] == name]
         score = sum(row["score"] for row in rows) / len(rows)
-        failed = sum(not row["success"] for row in rows)
+        failed = sum(not row["success"] and row["severity"] != "info" for row in rows)
         found.append({"name": name, "checks": len(rows), "failed": failed, "score": score})
     return sorted(found, key=lambda row: (-row["failed"], row["score"], row["name"]))
 
@@ -321,9 +338,9 @@ def _plain(expectation: str, columns: str | None, kwargs: dict[str, Any]) -> str
 def suite_descriptions(relations: Iterable[str], suites_dir: Path) -> dict[tuple, str]:
     """Why an expectation is there, as its suite says, by relation, expectation and column."""
     found: dict[tuple, str] = {}
-    for relation in relations:
-        path = suites_dir / f"{relation}.json"
-        for entry in json.loads(path.read_text(encoding="utf-8"))["expectations"] if path.is_file() else []:
+    suites = {path.stem: path for path in suites_dir.glob("*.json")}
+    for relation in sorted(set(relations) & set(suites)):
+        for entry in json.loads(suites[relation].read_text(encoding="utf-8"))["expectations"]:
             kwargs = entry["kwargs"]
             columns = [kwargs[key] for key in gates.COLUMN_KWARGS if key in kwargs] + kwargs.get("column_list", [])
             found.setdefault((relation, entry["type"], ", ".join(columns) or None), entry.get("description"))
@@ -350,53 +367,169 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _and(names: list[str]) -> str:
+def _sum(*parts: tuple[int, str]) -> str:
+    """The parts that are not 0, in words: ``1 critical expectation and 2 warnings``."""
+    return " and ".join(_count(number, noun) for number, noun in parts if number)
+
+
+def _and(names: list[str], noun: str = "table") -> str:
     """One name, two names, or how many."""
-    return " and ".join(names) if len(names) <= 2 else f"{len(names)} tables"
+    return " and ".join(names) if len(names) <= 2 else _count(len(names), noun)
+
+
+def _days(then: str, now: dt.datetime) -> float:
+    """Days from a time (UTC) until ``now``; from the end of a day, where only the day is known. Never below 0."""
+    moment = dt.datetime.fromisoformat(then)
+    moment += dt.timedelta(days=1) if len(then) == 10 else dt.timedelta()
+    return max((now.astimezone(dt.UTC).replace(tzinfo=None) - moment) / dt.timedelta(days=1), 0)
+
+
+def _age(then: str, now: dt.datetime) -> str:
+    """``2 days old``; below two days in hours, below two hours in minutes."""
+    days = _days(then, now)
+    if len(then) == 10:
+        return f"{_count(int(days) + 1, 'day')} old" if days else "of today"
+    minutes = int(days * 1440)
+    if minutes < 1:
+        return "of this minute"
+    if minutes < 120:
+        return f"{_count(minutes, 'minute')} old"
+    return f"{minutes // 60} hours old" if minutes < 2880 else f"{int(days):,} days old"
+
+
+def _limit(days: float | None) -> str:
+    if days is None:
+        return ""
+    return _count(int(days), "day") if days >= 1 else _count(round(days * 24), "hour")
 
 
 # ----------------------------------------------------------------------------------------- rendering
 
 
-def render(findings: Findings, links: Rows | None = None, suites_dir: Path = Path("expectations")) -> dict[str, str]:
-    """The site as HTML by path. ``links`` (title, href) lead to lineage; suites give the reasons for expectations."""
+def render(
+    findings: Findings,
+    now: dt.datetime | None = None,
+    suites_dir: Path = Path("expectations"),
+    dbt_docs: str | None = None,
+) -> dict[str, str]:
+    """The site as HTML by path, as of ``now`` (aware; default: the clock). Suites give the reasons for expectations;
+    ``dbt_docs`` is the path within the site of dbt's documentation, if that is there."""
+    now = now or dt.datetime.now(dt.UTC)
     scorecard, runs = findings.scorecard, trend(findings.runs)
     worst_first = tables(findings)
     descriptions = suite_descriptions([table["relation"] for table in worst_first], suites_dir)
     environment = _environment()
     common = {"severities": gates.SEVERITIES, "run_at": runs[-1]["run_at"]}
+    broken, doubtful = problems(findings)
+    links = [("model_cards.html", "Model cards")] if findings.cards else []
+    links += [("personal_data.html", "Where personal data goes")] if findings.inventory else []
+    links += [(dbt_docs, "Lineage and columns (dbt docs)")] if dbt_docs else []
+    links += [("definitions.html", "What the words mean")]
+    judged = [row for row in scorecard if row["severity"] != "info"]
     pages = {
         "index.html": environment.get_template("index.html").render(
             **common,
-            verdict=verdict(scorecard),
-            met=sum(row["success"] for row in scorecard),
+            verdict=verdict(findings, now),
+            written_at=f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
+            run=run_times(findings, now),
+            sources=sources(findings, now),
+            freshness=freshness(findings, now),
+            is_demo=findings.origin == "demo",
+            met=sum(row["success"] for row in judged),
+            judged=len(judged),
             checks=len(scorecard),
-            failed={s: sum(not row["success"] and row["severity"] == s for row in scorecard) for s in gates.SEVERITIES},
-            failures=failures(scorecard, descriptions),
+            blocks=failures(scorecard, "critical", descriptions),
+            warns=failures(scorecard, "warning", descriptions),
+            recorded=failures(scorecard, "info", descriptions),
+            broken=broken,
+            doubtful=doubtful,
+            old=[row for row in freshness(findings, now) if row["is_old"] and findings.origin != "demo"],
+            open=LONGEST_LIST,
             tables=worst_first,
             trend=runs,
-            highest=max(sum(run[s] for s in gates.SEVERITIES) for run in runs),
+            highest=max(run["critical"] + run["warning"] for run in runs),
             dimensions=scores(scorecard, "dimension"),
             owners=scores(scorecard, "owner"),
+            accounts=accounts(findings),
             arrivals=arrivals(findings.row_counts, findings.rejected),
             linkage=linkage(findings.links),
             consent=_as_it_is(findings.consent),
             erasure=_as_it_is(findings.erasure),
             models=_as_it_is(findings.models),
             longest=LONGEST_TABLE,
-            links=links or [],
+            links=links,
         ),
         "expectations/index.html": environment.get_template("suites.html").render(**common, tables=worst_first),
+        "definitions.html": environment.get_template("definitions.html").render(**common),
     }
     for table in worst_first:
         rows = [row for row in scorecard if row["relation"] == table["relation"]]
         rows.sort(key=lambda row: (row["column_name"] or "", row["expectation"], row["kwargs"] or ""))
         rows = [{**row, **reading(row), "why": descriptions.get(_identity(row))} for row in rows]
         columns = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["column_name"])]
-        pages[f"expectations/{table['relation']}.html"] = environment.get_template("suite.html").render(
+        pages[f"expectations/{page_name(table['relation'])}"] = environment.get_template("suite.html").render(
             **common, table=table, columns=columns
         )
+    if findings.cards:
+        body = markdown(findings.cards.partition("\n## ")[2].join(["## ", ""]))
+        pages["model_cards.html"] = environment.get_template("model_cards.html").render(**common, body=body)
+    if findings.inventory:
+        pages["personal_data.html"] = environment.get_template("personal_data.html").render(
+            **common, columns=personal_data(findings.inventory)
+        )
     return pages
+
+
+def render_nothing(reason: str) -> dict[str, str]:
+    """The site where there are no results: the page says so, instead of the one that was written before."""
+    environment = _environment()
+    return {
+        "index.html": environment.get_template("nothing.html").render(reason=reason),
+        "definitions.html": environment.get_template("definitions.html").render(run_at=None),
+    }
+
+
+def personal_data(inventory: Rows) -> Rows:
+    """One dict per raw column: its level, and of each place it reaches the treatment; the most sensitive first."""
+    found = []
+    rows = sorted(inventory, key=lambda row: (row["source_table"], row["source_column"]))
+    for (table, column), group in groupby(rows, key=lambda row: (row["source_table"], row["source_column"])):
+        reached = list(group)
+        published = sorted({
+            (row["relation"], row["column_name"], row["treatment"]) for row in reached if row["is_published"]
+        })  # fmt: skip
+        found.append({
+            "table": table, "column": column, "level": reached[0]["level"], "published": published,
+            "elsewhere": len({row["relation"] for row in reached if not row["is_published"]}),
+        })  # fmt: skip
+    return sorted(found, key=lambda row: row["level"], reverse=True)
+
+
+class _PlainLinks(mistune.HTMLRenderer):
+    """HTML from Markdown in which values of the data can stand: no HTML of their own, no link, no picture."""
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        return text
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return text
+
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        return f'<th scope="col">{text}</th>' if head else f"<td>{text}</td>"
+
+
+def markdown(text: str) -> Markup:
+    """Markdown as HTML; what is HTML in it is shown as text."""
+    convert = mistune.create_markdown(renderer=_PlainLinks(escape=True), plugins=["table"])
+    html = str(convert(text)).replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    return Markup(html)
+
+
+def page_name(relation: str) -> str:
+    """The file of a relation's page: its name, as far as a file can have it."""
+    name = re.sub(r"[^\w.-]", "_", relation, flags=re.ASCII).lstrip(".")[:100]
+    is_plain = name == relation
+    return f"{name}.html" if is_plain else f"{name}_{hashlib.sha256(relation.encode()).hexdigest()[:8]}.html"
 
 
 def _as_it_is(rows: Rows) -> Rows:
@@ -413,7 +546,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(percent=_percent, when=_when, breakable=_breakable, number=_number)
+    environment.filters.update(percent=_percent, when=_when, breakable=_breakable, number=_number, page_name=page_name)
     return environment
 
 
@@ -427,7 +560,9 @@ def _percent(share: float) -> str:
 
 
 def _when(timestamp: str) -> str:
-    """``2026-11-22 12:46:01.5`` as ``22 Nov 2026, 12:46``."""
+    """``2026-11-22 12:46:01.5`` as ``22 Nov 2026, 12:46``, ``2026-11-22`` as ``22 Nov 2026``."""
+    if len(timestamp) == 10:
+        return f"{dt.date.fromisoformat(timestamp):%-d %b %Y}"
     return f"{dt.datetime.fromisoformat(timestamp):%-d %b %Y, %H:%M}"
 
 
@@ -442,27 +577,16 @@ def _number(value: Any) -> str:
     return f"{value:,}" if type(value) is int else str(value)  # a bool is an int as well
 
 
-def lineage_links(output: Path, project: Path, target: Path) -> Rows:
-    """Relative links from the site to what there is about lineage: dbt's documentation site, the project's page."""
-    found = [
-        ("Lineage and columns of every table (dbt docs)", target / "index.html"),
-        ("Where personal data flows", project / "docs" / "lineage.md"),
-    ]
-    return [
-        {"title": title, "href": Path(os.path.relpath(path, output)).as_posix()}
-        for title, path in found
-        if path.is_file()
-    ]
-
-
-def write(pages: dict[str, str], output: Path) -> None:
-    """Write the site to the folder ``output``; pages of suites that are no more go."""
-    for page in output.glob("expectations/*.html"):
-        page.unlink()
+def write(pages: dict[str, str], output: Path, dbt_docs: Path | None = None) -> None:
+    """Write the site to the folder ``output``, with a copy of ``dbt_docs``; pages that are no more go."""
+    for page in [*(output / name for name in OPTIONAL_PAGES), *output.glob("expectations/*.html")]:
+        page.unlink(missing_ok=True)
     for name, html in pages.items():
         path = output / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8")
+    if dbt_docs:
+        shutil.copyfile(dbt_docs, output / DBT_DOCS)
 
 
 def main() -> None:
@@ -471,13 +595,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--target", choices=("local", "connect", "thrift"), help="default: that of profiles.yml")
     parser.add_argument("--output", type=Path, default=target_path / "quality", metavar="DIR")
+    parser.add_argument("--raw-database", metavar="NAME", help="default: raw_database of dbt_project.yml")
     arguments = parser.parse_args()
+    output = arguments.output.resolve()
+    now = dt.datetime.now(dt.UTC)
     try:
         with server.reading(arguments.target) as (session, schema):
-            findings = read(session, schema)
-    except (NothingToReport, SparkUnavailable) as error:
+            findings = read(session, schema, Path(), arguments.raw_database, target_path, now)
+    except NothingToReport as error:
+        write(render_nothing(str(error)), output)
         sys.exit(str(error))
-    output = arguments.output.resolve()
-    write(render(findings, lineage_links(output, Path.cwd(), target_path.resolve())), output)
-    print(verdict(findings.scorecard)["sentence"])
+    except (SparkUnavailable, MappingError) as error:
+        sys.exit(str(error))
+    # dbt docs generate --static: one file that holds all; the other needs a server.
+    dbt_docs = target_path / "static_index.html"
+    has_docs = dbt_docs.is_file()
+    write(render(findings, now, dbt_docs=DBT_DOCS if has_docs else None), output, dbt_docs if has_docs else None)
+    print(verdict(findings, now)["sentence"])
     print(output / "index.html")

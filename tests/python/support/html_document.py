@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html.parser
+import posixpath
+import urllib.parse
+from collections.abc import Mapping
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr", "input", "rect"}
 
@@ -40,3 +43,22 @@ class Document(html.parser.HTMLParser):
 
     def all(self, tag: str) -> list[dict]:
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+def dead_links(pages: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Of a site, as HTML by path: links that lead to no page or anchor of it, and pictures without words."""
+    documents = {name: Document(text) for name, text in pages.items() if name.endswith(".html")}
+    anchors = {
+        name: {attributes["id"] for _, attributes in document.tags if "id" in attributes}
+        for name, document in documents.items()
+    }
+    dead = []
+    for name, document in documents.items():
+        for link in document.all("a"):
+            path, _, anchor = link["href"].partition("#")
+            path = urllib.parse.unquote(path)
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+            if target not in documents or (anchor and anchor not in anchors[target]):
+                dead.append((name, link["href"]))
+        dead += [(name, str(image.get("src"))) for image in document.all("img") if not image.get("alt")]
+    return dead
