@@ -61,3 +61,23 @@ def test_unit_tests_hold_whatever_a_company_sets(manifest: dict) -> None:
         missing[test["name"]] = sorted(variables_read(manifest, models[test["model"]]) - fixed)
     assert len(missing) > 50
     assert {name: names for name, names in missing.items() if names} == {}
+
+
+def test_unit_tests_need_no_table_that_a_build_of_their_model_lacks(manifest: dict) -> None:
+    """dbt asks the table for the columns of its made-up rows: it must come before the model, or be given as SQL."""
+    models = {node["name"]: key for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+
+    def before(key: str) -> set[str]:
+        above = {key}
+        while wider := {parent for node in above for parent in manifest["parent_map"].get(node, [])} - above:
+            above |= wider
+        return {node.rpartition(".")[2] for node in above}
+
+    given = {
+        (test["name"], re.search(r"'(\w+)'\s*\)$", rows["input"])[1]): before(models[test["model"]])
+        for test in manifest["unit_tests"].values()
+        for rows in test["given"]
+        if rows["format"] != "sql" and rows["input"] != "this"
+    }
+    assert len(given) > 150
+    assert [key for key, names in given.items() if key[1] not in names] == []
