@@ -1,6 +1,6 @@
 """What BI is given: the published tables of an embedded warehouse over thrift (JDBC, ODBC), read-only and contained.
 
-    python -m precision_marketing.serve [--port N] [--role analyst|steward]
+    python -m precision_marketing.serve [--help]
 
 The server runs on a snapshot of what is published, in a sandbox that has neither the warehouse nor its keys
 (``sandbox``), so the warehouse is free for builds but while a snapshot is taken. When a build publishes, a second
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import shutil
 import signal
 import socket
-import struct
+import ssl
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dbt_spark_python import SparkUnavailable, java_home
-from precision_marketing.serving import sandbox, snapshot
+from precision_marketing.serving import access, login, sandbox, snapshot
 from precision_marketing.serving.relay import passing
 from precision_marketing.serving.server import HOST, free_port, profile_target
 
@@ -141,16 +142,27 @@ def fingerprint(warehouse: Path, schema: str) -> list[str]:
     return sorted(str(path) for path in (warehouse / f"{schema}_quality.db" / "publications").glob("*.parquet"))
 
 
-def prepare(folder: Path, databases: list[str], profile: dict[str, str], log: Path) -> None:
-    """Take a snapshot and make its catalogue. Raises SparkUnavailable, in one line, if that cannot be done."""
-    (folder / "scratch").mkdir(parents=True)
-    taking = [sys.executable, "-m", "precision_marketing.serving.snapshot", str(folder), *databases]
+def prepare(folders: dict[Path, list[str]], profile: dict[str, str], log: Path) -> None:
+    """Take a snapshot of some databases into each folder, and make its catalogue.
+
+    Raises SparkUnavailable, in one line, if that cannot be done.
+    """
+    taking = [sys.executable, "-m", "precision_marketing.serving.snapshot"]
+    for folder, databases in folders.items():
+        (folder / "scratch").mkdir(parents=True)
+        taking += [str(folder), ",".join(databases)]
     with open(log, "ab") as output:
         taken = subprocess.run(taking, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
         output.write(taken.stderr.encode())
     if taken.returncode:
         lines = taken.stderr.strip().splitlines() or ["it did not say why"]
         raise SparkUnavailable(f"no snapshot of the warehouse: {lines[-1]}")
+    for folder in folders:
+        make_catalogue(folder, profile, log)
+
+
+def make_catalogue(folder: Path, profile: dict[str, str], log: Path) -> None:
+    """Make the catalogue of a snapshot. Raises SparkUnavailable, in one line, if that cannot be done."""
     definitions = json.loads((folder / "tables.json").read_text())
     if not definitions:
         raise SparkUnavailable("nothing is published yet: run dbt build")
@@ -219,9 +231,7 @@ async def answers(endpoint: Endpoint) -> bool:
     except OSError:
         return False
     try:
-        # As a client of HiveServer2 begins: SASL, start (1) of PLAIN, and (2) a name and a password that nobody checks.
-        for status, text in ((1, b"PLAIN"), (2, b"\0served\0x")):
-            writer.write(struct.pack(">BI", status, len(text)) + text)
+        writer.write(login.opening("served"))
         async with asyncio.timeout(5):
             return bool(await reader.read(1))
     except (TimeoutError, ConnectionError):
@@ -231,91 +241,132 @@ async def answers(endpoint: Endpoint) -> bool:
 
 
 class Supervisor:
-    """Keeps a server on what is published, and passes clients to it."""
+    """Keeps a server for each role on what is published, and passes clients to that of theirs.
 
-    def __init__(self, home: Path, databases: list[str], schema: str, profile: dict[str, str], is_contained: bool):
+    databases: what each role is shown. log_in: gives a client's role; None: nobody logs in, and there is one role.
+    """
+
+    def __init__(
+        self, home: Path, databases: dict[str, list[str]], schema: str, profile: dict[str, str], is_contained: bool,
+        log_in: login.LogIn | None = None,
+    ):  # fmt: skip
         self.home, self.databases, self.schema, self.profile = home, databases, schema, profile
-        self.is_contained = is_contained
+        self.is_contained, self.log_in = is_contained, log_in
         self.served = home / "served"
         self.log = home / "logs" / "serve.log"
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: dict[str, list[Endpoint]] = {role: [] for role in databases}
         self.seen: list[str] = []
         self.number = 0
 
+    def note(self, text: str) -> None:
+        """Write a line to the log."""
+        with open(self.log, "a") as output:
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=output)
+
     def renew(self) -> None:
-        """Start a server on what is published now. Raises SparkUnavailable; the server before stays."""
+        """Start servers on what is published now. Raises SparkUnavailable; those before stay."""
         state = fingerprint(self.home / "warehouse", self.schema)
         self.number += 1
-        folder = self.served / f"{os.getpid()}-{self.number}"
+        folders = {role: self.served / f"{os.getpid()}-{self.number}-{role}" for role in self.databases}
+        started: dict[str, Endpoint] = {}
         try:
-            prepare(folder, self.databases, self.profile, self.log)
-            endpoint = start(folder, self.profile, self.log, self.is_contained)
+            prepare({folders[role]: databases for role, databases in self.databases.items()}, self.profile, self.log)
+            for role, folder in folders.items():
+                started[role] = start(folder, self.profile, self.log, self.is_contained)
         except SparkUnavailable:
-            shutil.rmtree(folder, ignore_errors=True)
+            for endpoint in started.values():
+                endpoint.stop()
+            for folder in folders.values():
+                shutil.rmtree(folder, ignore_errors=True)
             raise
-        for former in self.endpoints:
-            former.retired_at = min(former.retired_at, time.monotonic())
-        self.endpoints.append(endpoint)
+        for role, endpoint in started.items():
+            for former in self.endpoints[role]:
+                former.retired_at = min(former.retired_at, time.monotonic())
+            self.endpoints[role].append(endpoint)
         self.seen = state
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client's connection, to the newest server."""
-        endpoint = self.endpoints[-1]
+        """A client's connection, to the newest server of its role."""
+        (role,), said = self.databases if self.log_in is None else ("",), b""
+        if self.log_in is not None:
+            address = (writer.get_extra_info("peername") or ["an unknown address"])[0]
+            try:
+                user, role = await self.log_in.admit(reader)
+            except login.Refused as refused:
+                self.note(f"refused from {address}: {refused.reason}")
+                await login.refuse(reader, writer, refused)
+                return
+            except (asyncio.IncompleteReadError, OSError):
+                writer.close()
+                return
+            self.note(f"admitted from {address}: {user!r} as {role}")
+            said = login.opening(user)
+        endpoint = self.endpoints[role][-1]
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            pair = await endpoint.connect()
+            pair[1].write(said)
+            return pair
+
         endpoint.clients += 1
         try:
-            await passing(endpoint.connect)(reader, writer)
+            await passing(connect)(reader, writer)
         finally:
             endpoint.clients -= 1
 
-    def has_ended(self) -> bool:
-        """Whether the newest server must be started again."""
-        return self.endpoints[-1].has_ended()
+    def ended(self) -> list[str]:
+        """The roles whose newest server must be started again."""
+        return [role for role, endpoints in self.endpoints.items() if endpoints[-1].has_ended()]
 
-    def revive(self) -> None:
-        """Start the newest server again, on its snapshot. Raises SparkUnavailable, and `renew` is left."""
-        former = self.endpoints[-1]
+    def revive(self, role: str) -> None:
+        """Start a role's newest server again, on its snapshot. Raises SparkUnavailable, and `renew` is left."""
+        former = self.endpoints[role][-1]
         former.kill()
         shutil.rmtree(former.folder / "scratch", ignore_errors=True)
         (former.folder / "scratch").mkdir()
-        self.endpoints[-1] = start(former.folder, self.profile, self.log, self.is_contained)
+        self.endpoints[role][-1] = start(former.folder, self.profile, self.log, self.is_contained)
 
     def needs_renewal(self) -> bool:
-        """Whether something was published since the newest server started, or it cannot be revived."""
-        return self.has_ended() or fingerprint(self.home / "warehouse", self.schema) != self.seen
+        """Whether something was published since the newest servers started, or one cannot be revived."""
+        return bool(self.ended()) or fingerprint(self.home / "warehouse", self.schema) != self.seen
 
     def sweep(self) -> None:
         """Stop servers that nobody uses any more."""
         now = time.monotonic()
-        for endpoint in self.endpoints[:-1]:
-            if endpoint.clients == 0 or now - endpoint.retired_at > GRACE_SECONDS:
-                endpoint.stop()
-                self.endpoints.remove(endpoint)
+        for endpoints in self.endpoints.values():
+            for endpoint in endpoints[:-1]:
+                if endpoint.clients == 0 or now - endpoint.retired_at > GRACE_SECONDS:
+                    endpoint.stop()
+                    endpoints.remove(endpoint)
 
-    async def run(self, door: socket.socket, stop: asyncio.Event) -> None:
+    async def run(self, door: socket.socket, stop: asyncio.Event, tls: ssl.SSLContext | None = None) -> None:
         """Take clients from a listening socket until told to stop."""
-        server = await asyncio.start_server(self.pass_on, sock=door)
+        server = await asyncio.start_server(
+            self.pass_on, sock=door, ssl=tls, ssl_handshake_timeout=login.HANDSHAKE_SECONDS if tls else None
+        )
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
                 break
             self.sweep()
-            if self.has_ended() and self.endpoints[-1].folder.exists():
-                with suppress(SparkUnavailable):
-                    await asyncio.to_thread(self.revive)
+            for role in self.ended():
+                if self.endpoints[role][-1].folder.exists():
+                    with suppress(SparkUnavailable):
+                        await asyncio.to_thread(self.revive, role)
             if self.needs_renewal():
                 try:
                     await asyncio.to_thread(self.renew)
                     print("Serving what was published since.", flush=True)
                 except SparkUnavailable as error:
                     # A build has the warehouse open, say; what was served before still is.
-                    with open(self.log, "a") as output:
-                        print(f"not renewed: {error}", file=output)
+                    self.note(f"not renewed: {error}")
         server.close()
 
     def close(self) -> None:
         """Stop all servers; no snapshot stays."""
-        for endpoint in self.endpoints:
-            endpoint.stop()
+        for endpoints in self.endpoints.values():
+            for endpoint in endpoints:
+                endpoint.stop()
         with suppress(OSError):
             self.served.rmdir()
 
@@ -331,37 +382,46 @@ def remove_leftovers(served: Path) -> None:
             continue
 
 
-async def listen(supervisor: Supervisor, door: socket.socket) -> None:
+async def listen(supervisor: Supervisor, door: socket.socket, tls: ssl.SSLContext | None) -> None:
     """Serve until the process is interrupted or terminated."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await supervisor.run(door, stop)
+    await supervisor.run(door, stop, tls)
 
 
 def main() -> None:
     """Entry point of ``python -m precision_marketing.serve``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--port", type=int, default=10000)
-    parser.add_argument("--role", choices=("analyst", "steward"), default="analyst",
-                        help="analyst: the published tables; steward: the results of the gates as well")  # fmt: skip
+    access.add_options(parser)
     arguments = parser.parse_args()
     os.umask(0o077)
+    is_contained = sandbox.is_available()
+    try:
+        wanted = access.checked(arguments, is_contained)
+    except access.Wrong as error:
+        sys.exit(f"error: {error}")
+    for warning in wanted.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     try:
         # Before the snapshot, which takes a minute: who comes meanwhile waits, and a second server is told at once.
-        door = socket.create_server((HOST, arguments.port))
-    except OSError:
-        sys.exit(f"error: port {arguments.port} on {HOST} is taken: choose another, or stop what has it")
+        door = socket.create_server((arguments.host, arguments.port), family=wanted.family)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            sys.exit(f"error: cannot listen on port {arguments.port} of {arguments.host}: {error.strerror}")
+        sys.exit(f"error: port {arguments.port} on {arguments.host} is taken: choose another, or stop what has it")
     profile = profile_target("local")
     schema, home = profile["schema"], Path(os.environ.get("MARKETING_HOME", ".warehouse")).resolve()
-    databases = [schema, f"{schema}_quality"] if arguments.role == "steward" else [schema]
+    shown = {"analyst": [schema], "steward": [schema, f"{schema}_quality"]}
     (home / "logs").mkdir(parents=True, exist_ok=True)
     remove_leftovers(home / "served")
     log = home / "logs" / "serve.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
-    is_contained = sandbox.is_available()
-    supervisor = Supervisor(home, databases, schema, profile["server_side_parameters"], is_contained)
+    supervisor = Supervisor(
+        home, {role: shown[role] for role in wanted.roles}, schema, profile["server_side_parameters"], is_contained,
+        login.LogIn(wanted.directory.role) if wanted.directory else None,
+    )  # fmt: skip
     print("Taking a snapshot of what is published (about a minute) ...", flush=True)
     try:
         supervisor.renew()
@@ -370,9 +430,11 @@ def main() -> None:
     if not is_contained:
         print(UNPROTECTED, file=sys.stderr)
     note = "   read-only" if is_contained else ""
-    print(f"JDBC, ODBC: {HOST}:{arguments.port}   jdbc:hive2://{HOST}:{arguments.port}/{schema}{note}")
+    address = f"{f'[{arguments.host}]' if ':' in arguments.host else arguments.host}:{arguments.port}"
+    print(f"JDBC, ODBC: {address}   jdbc:hive2://{address}/{schema}{';ssl=true' if wanted.tls else ''}{note}")
+    print(wanted.summary())
     print("Ctrl-C stops it.", flush=True)
     try:
-        asyncio.run(listen(supervisor, door))
+        asyncio.run(listen(supervisor, door, wanted.tls))
     finally:
         supervisor.close()

@@ -22,7 +22,7 @@ async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> No
         while data := await source.read(65536):
             target.write(data)
             await target.drain()
-    except (ConnectionError, asyncio.CancelledError):
+    except (OSError, asyncio.CancelledError):
         pass
     finally:
         target.close()

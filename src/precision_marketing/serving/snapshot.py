@@ -1,9 +1,9 @@
 """What a BI endpoint may read, taken out of an embedded warehouse: a folder with the published tables and nothing else.
 
-    python -m precision_marketing.serving.snapshot FOLDER [DATABASE ...]
+    python -m precision_marketing.serving.snapshot FOLDER DATABASE[,DATABASE] [FOLDER DATABASE[,DATABASE]]
 
 ``FOLDER/tables`` has the data files of every published table, as hard links (copies where the file system has none),
-and ``FOLDER/tables.json`` says how to make a catalogue of them.
+and ``FOLDER/tables.json`` says how to make a catalogue of them. All folders show the same state of the warehouse.
 """
 
 from __future__ import annotations
@@ -143,11 +143,11 @@ def take(session: SparkSession, databases: list[str], folder: Path) -> list[Defi
 def main() -> None:
     """Entry point of ``python -m precision_marketing.serving.snapshot``."""
     os.umask(0o077)
-    folder, *databases = sys.argv[1:]
-    Path(folder).mkdir(parents=True, exist_ok=True)
     try:
-        with reading("local") as (session, schema):
-            take(session, databases or [schema], Path(folder))
+        with reading("local") as (session, _):
+            for folder, databases in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                take(session, databases.split(","), Path(folder))
     except Exception as error:
         traceback.print_exc()
         sys.exit(error_text(error).splitlines()[0])  # the last line, for whoever started this

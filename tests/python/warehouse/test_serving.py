@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import harness
+import ldap_server
+from dbt_spark_python import java_home
+from ldap_server import PASSWORDS
 from precision_marketing.serving import sandbox
 
 SECRET = "a secret that no client may see"
-START_SECONDS = 300
+START_SECONDS = 600
 
 
 class Endpoint(NamedTuple):
@@ -29,37 +34,46 @@ class Endpoint(NamedTuple):
     secret: Path
 
 
-@pytest.fixture(scope="module")
-def endpoint(demo: harness.Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """The demo behind ``make serve``: its files, and a copy of its catalogue, which another server has open."""
-    if not sandbox.is_available():
-        pytest.skip("no bubblewrap on this machine")
-    home = tmp_path_factory.mktemp("served")
+@contextmanager
+def serving(demo: harness.Demo, home: Path, *options: str) -> Iterator[int]:
+    """The demo behind ``make serve``, on the port that is given: its files, and a copy of its catalogue, which another
+    server has open. What is printed is in ``printed.log``."""
     shutil.copytree(demo.home / "metastore", home / "metastore", ignore=shutil.ignore_patterns("*.lck"))
     (home / "warehouse").symlink_to(demo.home / "warehouse")
-    secret = home / "secret.txt"
-    secret.write_text(SECRET + "\n")
     port = harness.free_port()
     environment = {**os.environ, "MARKETING_HOME": str(home), "MARKETING_AES_KEY": SECRET, "OTHER_SECRET": SECRET,
                    "DBT_PROFILES_DIR": str(harness.ROOT)}  # fmt: skip
     with open(home / "printed.log", "w") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "precision_marketing.serve", "--port", str(port)],
+            [sys.executable, "-m", "precision_marketing.serve", "--port", str(port), *options],
             env=environment, stdout=printed, stderr=printed, start_new_session=True,
         )  # fmt: skip
-    deadline = time.monotonic() + START_SECONDS
-    while "Ctrl-C" not in (home / "printed.log").read_text():
-        log = home / "logs" / "serve.log"
-        assert process.poll() is None and time.monotonic() < deadline, (home / "printed.log").read_text() + (
-            log.read_text()[-3000:] if log.exists() else ""
-        )
-        time.sleep(0.5)
     try:
-        yield Endpoint(harness.Server(port, 0, home), home, secret)
+        deadline = time.monotonic() + START_SECONDS
+        while "Ctrl-C" not in (home / "printed.log").read_text():
+            log = home / "logs" / "serve.log"
+            assert process.poll() is None and time.monotonic() < deadline, (home / "printed.log").read_text() + (
+                log.read_text()[-3000:] if log.exists() else ""
+            )
+            time.sleep(0.5)
+        yield port
     finally:
-        os.kill(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
         process.wait(60)
-        assert not (home / "served").exists(), "a snapshot that stays would keep erased customers"
+    assert not (home / "served").exists(), "a snapshot that stays would keep erased customers"
+
+
+@pytest.fixture(scope="module")
+def endpoint(demo: harness.Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The demo behind ``make serve``."""
+    if not sandbox.is_available():
+        pytest.skip("no bubblewrap on this machine")
+    home = tmp_path_factory.mktemp("served")
+    secret = home / "secret.txt"
+    secret.write_text(SECRET + "\n")
+    with serving(demo, home) as port:
+        yield Endpoint(harness.Server(port, 0, home), home, secret)
 
 
 def attempts(endpoint: Endpoint, demo: harness.Demo) -> dict[str, str]:
@@ -230,3 +244,101 @@ def test_what_is_printed_and_logged_has_no_statement_and_is_private(endpoint: En
     assert "a statement to be found" not in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in (endpoint.home / "served").glob("*"))
+
+
+class Guarded(NamedTuple):
+    """A served warehouse that asks for a log-in over TLS."""
+
+    port: int
+    home: Path
+    certificate: Path
+
+    def query(self, user: str, password: str, sql: str) -> list[tuple]:
+        """Rows of ``sql``, asked over thrift and TLS."""
+        from pyhive import hive
+        from thrift.transport.TSSLSocket import TSSLSocket
+        from thrift_sasl import TSaslClientTransport
+
+        wire = TSSLSocket("127.0.0.1", self.port, cert_reqs=ssl.CERT_REQUIRED, ca_certs=str(self.certificate))
+        sasl = {"host": "127.0.0.1", "sasl_auth": "PLAIN", "username": user, "password": password}
+        transport = TSaslClientTransport(lambda: hive.get_installed_sasl(**sasl), "PLAIN", wire)
+        connection = hive.Connection(thrift_transport=transport)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def guarded(demo: harness.Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """The demo behind ``make serve`` with log-in and TLS, for two roles."""
+    if not sandbox.is_available():
+        pytest.skip("no bubblewrap on this machine")
+    home = tmp_path_factory.mktemp("guarded")
+    (home / "ldap").mkdir()
+    certificate, key = ldap_server.make_certificate(home)
+    with ldap_server.ldap_server(home / "ldap") as users:
+        options = ["--tls-certificate", certificate, "--tls-key", key, "--ldap-url", users.tls_url,
+                   "--ldap-certificates", users.certificate, "--ldap-user-dn", ldap_server.USER_DN,
+                   "--analyst-group", ldap_server.ANALYSTS, "--steward-group", ldap_server.STEWARDS]  # fmt: skip
+        with serving(demo, home, *map(str, options)) as port:
+            yield Guarded(port, home, certificate)
+
+
+def test_who_logs_in_sees_what_the_role_has(guarded: Guarded) -> None:
+    seen = {user: guarded.query(user, PASSWORDS[user], "show databases") for user in ("anna", "stefan")}
+    assert set(seen["anna"]) == {("default",), ("marketing",)}
+    assert set(seen["stefan"]) == {("default",), ("marketing",), ("marketing_quality",)}
+    count = "select count(*) from marketing.customer_rfm"
+    ((rows,),) = guarded.query("anna", PASSWORDS["anna"], count)
+    assert rows > 0 and guarded.query("stefan", PASSWORDS["stefan"], count) == [(rows,)]
+    # The other server is not even among the files and processes that a program of a client's finds.
+    look = "select transform(1) using 'bash -c \"ls {}; cat /proc/*/cmdline | tr -d 0-9\"' as (found)"
+    found = guarded.query("anna", PASSWORDS["anna"], look.format(guarded.home / "served"))
+    assert "analyst" in str(found) and "steward" not in str(found)
+
+
+def test_who_does_not_log_in_is_refused_and_no_password_is_left_anywhere(guarded: Guarded) -> None:
+    from thrift.transport.TTransport import TTransportException
+
+    for user, password, text in (
+        ("anna", "wrong", "wrong user or password"),
+        ("anna", "", "wrong user or password"),
+        ("nobody", PASSWORDS["anna"], "wrong user or password"),
+        ("gast", PASSWORDS["gast"], "this user may not see anything here"),
+    ):
+        with pytest.raises(TTransportException, match=f"Bad status: 3 .*{text}"):
+            guarded.query(user, password, "select 1")
+    with pytest.raises(TTransportException):
+        harness.Server(guarded.port, 0).query("select 1")  # without TLS
+    written = b"".join(path.read_bytes() for path in [guarded.home / "printed.log", *guarded.home.glob("logs/*")])
+    assert b"refused from 127.0.0.1: 'gast': no role" in written
+    assert not [password for password in PASSWORDS.values() if password.encode() in written]
+
+
+def test_jdbc_logs_in_over_tls(guarded: Guarded) -> None:
+    """By beeline, with the certificate in a trust store of Java's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+    certificate = pkcs12.PKCS12Certificate(
+        x509.load_pem_x509_certificate(guarded.certificate.read_bytes()), b"endpoint"
+    )
+    store = guarded.home / "trusted.p12"
+    store.write_bytes(pkcs12.serialize_java_truststore([certificate], BestAvailableEncryption(b"changeit")))
+    url = f"jdbc:hive2://127.0.0.1:{guarded.port}/marketing;ssl=true;sslTrustStore={store};trustStorePassword=changeit"
+    beeline = [str(Path(sys.executable).with_name("beeline")), "--outputformat=csv2", "-u", url, "-n", "anna"]
+
+    def said(password: str) -> str:
+        """What beeline prints: the count, or why not."""
+        ran = subprocess.run(
+            [*beeline, "-p", password, "-e", "select concat('found ', count(*)) as c from dim_dates"],
+            capture_output=True, text=True, env={**os.environ, "JAVA_HOME": java_home()}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return ran.stdout + ran.stderr
+
+    ((days,),) = guarded.query("anna", PASSWORDS["anna"], "select count(*) from marketing.dim_dates")
+    assert f"found {days}\n" in said(PASSWORDS["anna"])
+    assert "Peer indicated failure: wrong user or password" in said("wrong")

@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,86 @@ def test_bytes_are_passed_on_in_both_directions_until_either_side_ends(tmp_path:
     assert asyncio.run(talk()) == [b"ABC" * 50_000, b""]
 
 
+class Started:
+    """A server that was started on a snapshot, without Spark."""
+
+    def __init__(self, folder: Path, *_: object):
+        self.folder, self.clients, self.retired_at, self.is_there = folder, 0, float("inf"), True
+
+    def has_ended(self) -> bool:
+        return not self.is_there
+
+    def kill(self) -> None:
+        self.is_there = False
+
+    stop = kill
+
+
+def test_each_role_has_a_server_and_a_snapshot_with_its_databases_and_all_are_renewed_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[dict[str, list[str]]] = []
+    started: list[Started] = []
+
+    def prepare(folders: dict[Path, list[str]], *_: object) -> None:
+        taken.append({folder.name.rpartition("-")[2]: databases for folder, databases in folders.items()})
+        for folder in folders:
+            (folder / "scratch").mkdir(parents=True)
+
+    def start(folder: Path, *_: object) -> Started:
+        if len(started) == 5:
+            raise SparkUnavailable("the sixth does not come up")
+        started.append(Started(folder))
+        return started[-1]
+
+    monkeypatch.setattr(endpoint, "prepare", prepare)
+    monkeypatch.setattr(endpoint, "start", start)
+    shown = {"steward": ["marketing", "marketing_quality"], "analyst": ["marketing"]}
+    supervisor = endpoint.Supervisor(tmp_path, shown, "marketing", {}, True)
+    supervisor.renew()
+    assert taken == [shown]
+    steward, analyst = started
+    assert steward.folder != analyst.folder and steward.folder.name.endswith("-steward")
+    assert supervisor.endpoints == {"steward": [steward], "analyst": [analyst]} and not supervisor.needs_renewal()
+    analyst.kill()
+    assert supervisor.ended() == ["analyst"]
+    supervisor.revive("analyst")
+    revived = started[-1]
+    assert supervisor.endpoints == {"steward": [steward], "analyst": [revived]} and revived.folder == analyst.folder
+    started.append(Started(tmp_path))
+    with pytest.raises(SparkUnavailable):
+        supervisor.renew()  # the steward's comes up, the analyst's does not
+    assert supervisor.endpoints == {"steward": [steward], "analyst": [revived]}
+    assert not started[-1].is_there and sorted(path.name[-9:] for path in supervisor.served.iterdir()) == [
+        "1-analyst", "1-steward",
+    ]  # fmt: skip
+    started.clear()
+    steward.clients = 1
+    supervisor.renew()
+    supervisor.sweep()
+    assert supervisor.endpoints == {"steward": [steward, started[0]], "analyst": [started[1]]}
+    assert steward.is_there and not revived.is_there
+
+
+def test_several_snapshots_are_taken_of_the_same_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    taken: list[tuple[object, ...]] = []
+
+    @contextmanager
+    def reading(target: str) -> Iterator[tuple[str, str]]:
+        opened.append(target)
+        yield "the session", "marketing"
+
+    monkeypatch.setattr(snapshot, "reading", reading)
+    monkeypatch.setattr(snapshot, "take", lambda *arguments: taken.append(arguments))
+    monkeypatch.setattr(os, "umask", lambda mode: mode)
+    one, other = tmp_path / "1", tmp_path / "2"
+    monkeypatch.setattr(sys, "argv", ["snapshot", str(one), "m,m_quality", str(other), "m"])
+    snapshot.main()
+    assert opened == ["local"] and one.is_dir() and other.is_dir()
+    assert taken == [("the session", ["m", "m_quality"], one), ("the session", ["m"], other)]
+
+
 def test_what_was_published_since_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "marketing_quality.db" / "publications"
     folder.mkdir(parents=True)
@@ -142,4 +224,11 @@ def test_a_taken_port_is_told_in_a_line_and_is_held_while_the_snapshot_is_taken(
 
     monkeypatch.setattr(endpoint.Supervisor, "renew", second)
     with pytest.raises(SystemExit, match="^error: the first one goes no further$"):
+        endpoint.main()
+
+
+def test_options_that_do_not_go_together_are_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["serve", "--host", "0.0.0.0"])
+    monkeypatch.setattr(os, "umask", lambda mode: mode)
+    with pytest.raises(SystemExit, match="^error: --host 0.0.0.0 needs log-in and TLS: [^\n]*$"):
         endpoint.main()
