@@ -1,10 +1,11 @@
 {#-
-  Before a run: every raw table of the contract exists and has the contract's columns. A missing one is created empty
-  unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing,
+  Before a run: the databases of the raw tables exist, and every raw table of the contract does and has the contract's columns. A missing table is created
+  empty unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing,
   and where a load was interrupted while it exchanged the raw tables: some are new then, some old.
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- do require_raw_databases() -%}
         {%- set exchanging = api.Relation.create(schema=var('raw_database'), identifier='loading__exchanging') -%}
         {%- if load_relation(exchanging) is not none -%}
             {%- do exceptions.raise_compiler_error(
@@ -45,13 +46,6 @@
 
 
 {% macro raise_missing(tables) -%}
-    {%- for schema in tables | map(attribute='schema') | unique -%}
-        {%- if not adapter.check_schema_exists(none, schema) -%}
-            {%- do exceptions.raise_compiler_error(
-                "The raw database '" ~ schema ~ "' does not exist and create_missing_sources is false."
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
     {%- do exceptions.raise_compiler_error(
         'Raw tables are missing and create_missing_sources is false: '
         ~ tables | map(attribute='relation_name') | join(', ') ~ '.'
@@ -60,7 +54,6 @@
 
 
 {% macro create_empty_raw_table(table) -%}
-    {%- do run_query('create database if not exists ' ~ table.schema) -%}
     {%- do run_query(
         'create table ' ~ raw_relation(table) ~ ' (' ~ table.columns | join(' string, ') ~ ' string) using parquet'
     ) -%}

@@ -32,6 +32,7 @@ from markupsafe import Markup, escape
 
 from dbt_spark_python import SparkUnavailable
 from precision_marketing.quality import gates
+from precision_marketing.project import private
 from precision_marketing.serving import server
 
 if TYPE_CHECKING:
@@ -472,6 +473,7 @@ def main() -> None:
     parser.add_argument("--target", choices=("local", "connect", "thrift"), help="default: that of profiles.yml")
     parser.add_argument("--output", type=Path, default=target_path / "quality", metavar="DIR")
     arguments = parser.parse_args()
+    private.from_now_on()
     try:
         with server.reading(arguments.target) as (session, schema):
             findings = read(session, schema)

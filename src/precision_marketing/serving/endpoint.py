@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbt_spark_python import SparkUnavailable, java_home
+from dbt_spark_python import SparkUnavailable, java_home, rotate
 from precision_marketing.serving import sandbox, snapshot
 from precision_marketing.serving.relay import passing
 from precision_marketing.serving.server import HOST, free_port, profile_target
@@ -299,6 +299,7 @@ class Supervisor:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
                 break
             self.sweep()
+            rotate(self.log)
             if self.has_ended() and self.endpoints[-1].folder.exists():
                 with suppress(SparkUnavailable):
                     await asyncio.to_thread(self.revive)
@@ -357,9 +358,7 @@ def main() -> None:
     databases = [schema, f"{schema}_quality"] if arguments.role == "steward" else [schema]
     (home / "logs").mkdir(parents=True, exist_ok=True)
     remove_leftovers(home / "served")
-    log = home / "logs" / "serve.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
+    rotate(home / "logs" / "serve.log", 0)
     is_contained = sandbox.is_available()
     supervisor = Supervisor(home, databases, schema, profile["server_side_parameters"], is_contained)
     print("Taking a snapshot of what is published (about a minute) ...", flush=True)
