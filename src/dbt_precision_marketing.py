@@ -1,7 +1,7 @@
 """dbt's plug-in of this project: wrong inputs stop before a build begins, and what dbt writes is private.
 
-dbt imports every top-level module whose name begins with ``dbt_``. A missing key of the vault or a variable with a value
-that it may not have is told before dbt opens a connection.
+dbt imports every top-level module whose name begins with ``dbt_``. A missing key of the vault, or a variable with a
+value that it may not have, is told before dbt opens a connection.
 
 Being imported before any model, it also says how many threads NumPy and scikit-learn start in a model.
 """

@@ -96,13 +96,18 @@
 {%- endmacro -%}
 
 
-{#- The database of the raw tables; an error for what is no name. -#}
+{#- The database of the raw tables. -#}
 {%- macro demo_raw_database() -%}
-{%- set database = var('raw_database', 'raw') | string -%}
-{%- if not modules.re.match('[A-Za-z_][A-Za-z0-9_]*$', database) -%}
-    {%- do exceptions.raise_compiler_error('generate_demo_data: raw_database is no name of a database: ' ~ database) -%}
+{{ return(demo_raw_name(var('raw_database', 'raw'))) }}
+{%- endmacro -%}
+
+
+{#- The name of a database as it was given; an error for what is none. -#}
+{%- macro demo_raw_name(name) -%}
+{%- if not modules.re.match('[A-Za-z_][A-Za-z0-9_]*$', name | string) -%}
+    {%- do exceptions.raise_compiler_error('generate_demo_data: raw_database is no name of a database: ' ~ name) -%}
 {%- endif -%}
-{{ return(database) }}
+{{ return(name) }}
 {%- endmacro -%}
 
 

@@ -179,7 +179,9 @@ def check(in_project: Mapping[str, Any], on_command_line: Mapping[str, Any]) -> 
     problems = []
     for name in in_project:
         if name not in rules() and name != PROJECT and nearest(name):
-            problems.append(f"dbt_project.yml sets a variable {name}, which nothing reads: do you mean {nearest(name)}?")
+            problems.append(
+                f"dbt_project.yml sets a variable {name}, which nothing reads: do you mean {nearest(name)}?"
+            )
     known = {*rules(), *in_project}
     for name in on_command_line:
         if name not in known:
