@@ -173,8 +173,8 @@ def declared(project: Path) -> dict[str, Any]:
 def check(in_project: Mapping[str, Any], on_command_line: Mapping[str, Any]) -> None:
     """Raise VariableError for wrong values, and for names that no variable has.
 
-    in_project: what ``declared`` found. A further name there is a variable of the company's own, unless it nearly is one
-    of the rules'. on_command_line: ``--vars``. A name there must have a rule or be declared in the project.
+    in_project: what ``declared`` found. A further name there is a variable of the company's own, unless it nearly is
+    one of the rules'. on_command_line: ``--vars``. A name there must have a rule or be declared in the project.
     """
     problems = []
     for name in in_project:

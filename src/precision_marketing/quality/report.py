@@ -31,8 +31,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from dbt_spark_python import SparkUnavailable
-from precision_marketing.quality import gates
 from precision_marketing.project import private
+from precision_marketing.quality import gates
 from precision_marketing.serving import server
 
 if TYPE_CHECKING:

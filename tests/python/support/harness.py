@@ -28,6 +28,8 @@ KEYS = {
     "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",
     "MARKETING_AES_KEY_OLD": "",
 }
+# What a setting of a server holds; no list of processes shows it.
+PASSWORD = "a password in a setting"
 
 
 def embedded_settings(home: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A variable with a text comes into SQL by `text_literal` alone: no apostrophe in it can end the text and go on as SQL."""
+"""A text of a variable comes into SQL by `text_literal` alone: no apostrophe can end it and go on as SQL."""
 
 from __future__ import annotations
 
@@ -84,10 +84,8 @@ def test_no_text_of_a_variable_is_pasted_into_sql() -> None:
         ("{% for day in var('sales_days') %}'{{ day }}'{% endfor %}", ["sales_days"]),
         ("{{ var(name) }}", ["?"]),
         ("{{ var('of_nobody') }}", ["of_nobody"]),
-        (
-            "{{ var('churn_days') }} {% if var('as_of_date') %}1{% endif %} {{ text_literal(var('value_basis') | upper) }}",
-            [],
-        ),
+        ("{{ var('churn_days') }} {% if var('as_of_date') %}1{% endif %}", []),
+        ("{{ text_literal(var('reporting_currency') | upper) }}", []),
         ("{{ {'net': 1}[var('value_basis')] }} {{ 0 if var('value_basis') == 'gross' else 1 }}", []),
     ],
 )

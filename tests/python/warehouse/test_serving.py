@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -230,3 +231,23 @@ def test_what_is_printed_and_logged_has_no_statement_and_is_private(endpoint: En
     assert "a statement to be found" not in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in (endpoint.home / "served").glob("*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are listed by /proc")
+def test_a_password_of_a_setting_is_in_no_list_of_processes(served: harness.Server) -> None:
+    assert served.query("set spark.hadoop.some.password")[0][1] != "<undefined>"
+    shown = set()
+    for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            shown.add(arguments.read_bytes())
+    assert any(b"thrift_application.py" in found for found in shown)
+    assert [found for found in shown if harness.PASSWORD.encode() in found] == []
+
+
+def test_the_log_of_the_server_for_builds_has_no_statement(served: harness.Server) -> None:
+    assert served.logs is not None
+    for wrong in ("select 'a statement to be found' as x from nowhere",
+                  "select assert_true(id > 9, 'a statement to be found') from range(3)"):  # fmt: skip
+        with pytest.raises(Exception, match=r"nowhere|a statement to be found"):
+            served.query(wrong)
+    assert "a statement to be found" not in (served.logs / "server.log").read_text()
