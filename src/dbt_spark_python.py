@@ -291,8 +291,10 @@ def submit_options(settings: Mapping[str, str]) -> Iterator[list[str]]:
             options += f" -Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
             settings["spark.driver.extraJavaOptions"] = options.strip()
         lines = [f"{java_property(key)}={java_property(str(value))}\n" for key, value in settings.items()]
-        (folder / "settings.conf").write_text("".join(lines), encoding="ascii")
-        yield ["--properties-file", str(folder / "settings.conf"), "--load-spark-defaults"]
+        file = folder / "settings.conf"
+        file.touch(0o600)
+        file.write_text("".join(lines), encoding="ascii")
+        yield ["--properties-file", str(file), "--load-spark-defaults"]
 
 
 def java_property(text: str) -> str:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 START_SECONDS = 180
 LOOK_SECONDS = 5
-SECRET = re.compile("password|passwd|secret|token|credential|access[._-]?key", re.IGNORECASE)
+SECRET = re.compile("password|passwd|secret|token|access[._-]?key", re.IGNORECASE)
 
 
 def profile_target(target: str | None = None, profiles_dir: str | None = None) -> dict[str, Any]:

@@ -231,7 +231,7 @@ def build_demo(work: Path, customers: int) -> Demo:
     """
     home, events, output = work / "home", work / "events", work / "output.txt"
     if not output.exists():
-        home.mkdir(parents=True)
+        home.mkdir(mode=0o700, parents=True)
         log = event_log(events)
         (events / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in log.items()))
         built = subprocess.run(

@@ -57,7 +57,7 @@ def test_settings_are_in_a_file_of_the_owner_while_spark_starts(monkeypatch: pyt
     with dbt_spark_python.submit_options(settings) as options, dbt_spark_python._submitting(options):
         file = Path(options[options.index("--properties-file") + 1])
         assert os.environ["PYSPARK_SUBMIT_ARGS"] == f"{shlex.join(options)} --name x pyspark-shell"
-        assert file.parent.stat().st_mode & 0o077 == 0
+        assert file.parent.stat().st_mode & 0o077 == 0 and stat.S_IMODE(file.stat().st_mode) == 0o600
         found = read_properties(file.read_text())
         logging = Path(found["spark.driver.extraJavaOptions"].removeprefix("-Da=b -Dlog4j2.configurationFile="))
         assert found["spark.hadoop.password"] == PASSWORD and "rootLogger" in logging.read_text()
