@@ -40,8 +40,8 @@ build: install ## build the warehouse: keys and demo data if there are none yet,
 	@$(BIN)/python -m precision_marketing.build --customers $(CUSTOMERS)
 
 test: install ## run the tests of a change: unit, Spark, and the built demo
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/unit -n 2 --dist loadfile
-	@$(BIN)/python -m pytest tests/python/spark tests/python/warehouse
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/python/warehouse tests/python/spark tests/python/unit \
+	  -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: test ## run every test: also engines, clusters, real data, kills
 	@$(BIN)/python -m pytest tests/python/full

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 import harness
 from precision_marketing.build import ONE_COMPILER
@@ -30,6 +31,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder in which the layer warehouse keeps its built demo and finds it again: no build each time; "
         "remove it when a model has changed",
     )  # fmt: skip
+
+
+class ByLayer(LoadFileScheduling):
+    """Tests side by side, by module; but those of the layer warehouse in one process, which builds their demo."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        layer = "tests/python/warehouse/"
+        return layer if nodeid.startswith(layer) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLayer:
+    return ByLayer(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,9 @@ def erased(demo, served: harness.Server) -> dict[str, tuple]:
         join marketing.fct_orders o on c.customer_id = o.customer_id
         join marketing.fct_events e on c.customer_id = e.customer_id
         join raw.partner_members p on p.phone_hash = sha2(c.phone, 256)
+        left join marketing.decision_log d on c.customer_id = d.customer_id
         where c.phone is not null and c.email is not null
-        group by c.customer_id order by xxhash64(c.customer_id) limit {ERASED}"""
+        group by c.customer_id order by count(d.decision_id) = 0, xxhash64(c.customer_id) limit {ERASED}"""
     )
     assert len(rows) == ERASED
     # A second version of a fact, which shares its older months with the first, and is not approved.
@@ -95,7 +96,7 @@ def test_the_audit_proves_it(demo, erased: dict, served: harness.Server) -> None
     touched = {table for _, _, tables, *_ in audit for table in tables.split(", ")}
     assert touched >= {
         "marketing_staging.stg_crm__customers", "marketing_vault.customer_vault", "marketing_build.fct_order_items",
-        "marketing_build.fct_events", "marketing_build.customer_rfm",
+        "marketing_build.fct_events", "marketing_build.customer_rfm", "marketing_build.decision_log",
     }  # fmt: skip
 
 
