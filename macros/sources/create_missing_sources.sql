@@ -5,6 +5,7 @@
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- do require_known_zone(var('business_timezone')) -%}
         {%- do require_raw_databases() -%}
         {%- set exchanging = api.Relation.create(schema=var('raw_database'), identifier='loading__exchanging') -%}
         {%- if load_relation(exchanging) is not none -%}
@@ -29,6 +30,15 @@
         {%- elif missing | rejectattr('meta.optional', 'defined') | list -%}
             {%- do raise_missing(missing | rejectattr('meta.optional', 'defined') | list) -%}
         {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Raise an error for a time zone that Spark does not know: the data base of its Java may be older than Python's. -#}
+{% macro require_known_zone(zone) -%}
+    {%- set query = "select try_cast(concat('2000-01-01 00:00:00 ', " ~ text_literal(zone) ~ ') as timestamp) is not null as is_known' -%}
+    {%- if not run_query(query).rows[0][0] -%}
+        {%- do exceptions.raise_compiler_error('variable business_timezone is ' ~ zone ~ ', which Spark does not know.') -%}
     {%- endif -%}
 {%- endmacro %}
 

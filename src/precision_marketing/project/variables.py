@@ -35,7 +35,9 @@ import yaml
 PROJECT = "precision_marketing"
 RFM = ("recency_days", "frequency", "monetary")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-OFFSET = re.compile(r"[+-](0\d|1[0-7]):[0-5]\d|[+-]18:00")
+OFFSET = re.compile("[+-](0[0-9]|1[0-7]):[0-5][0-9]|[+-]18:00")
+# Files in folders of the data base that name no zone of it.
+NO_ZONES = {"Factory", "localtime"}
 SHOWN = 100  # characters of a wrong value
 ALIKE = 0.8  # how much two names resemble each other if one is a slip of the other, as difflib counts
 
@@ -90,7 +92,7 @@ def is_allowed(value: Any, rule: Rule) -> bool:
         case "day":
             return is_date(text) or is_date("2000-" + text)
         case "time zone":
-            return text in zoneinfo.available_timezones() or OFFSET.fullmatch(text) is not None
+            return text in zoneinfo.available_timezones() - NO_ZONES or OFFSET.fullmatch(text) is not None
         case "currency":
             return re.fullmatch("[A-Za-z]{3}", text) is not None
         case "cut points":

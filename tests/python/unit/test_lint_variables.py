@@ -17,7 +17,7 @@ TEXTS = {"name", "text", "word", "date", "day", "time zone", "currency", "list"}
 # By what a text becomes a literal, or is refused where it is no name.
 SAFE = {"text_literal", "demo_raw_name"}
 # What is given a text and makes no SQL of it.
-HARMLESS = {"api.Relation.create", "require_known_sources"}
+HARMLESS = {"api.Relation.create", "require_known_sources", "require_known_zone"}
 FILES = [
     path
     for folder in ("macros", "models", "tests/generic", "tests/singular", "analyses")
