@@ -113,8 +113,8 @@ def given_settings(pairs: Sequence[str], file: Path | None) -> dict[str, str]:
             raise ValueError(f"{file.absolute()} is open to other users of this machine: chmod 600 it")
         for line in file.read_text().splitlines():
             if line.strip() and not line.lstrip().startswith(("#", "!")):
-                key, *value = re.split(r"\s*=\s*|\s+", line.strip(), maxsplit=1)
-                found[key] = "".join(value)
+                key, *rest = re.split(r"\s*=\s*|\s+", line.strip(), maxsplit=1)
+                found[key] = "".join(rest)
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
