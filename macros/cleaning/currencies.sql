@@ -45,7 +45,8 @@
 {#- What one unit of the row's currency is worth in the reporting currency, as double; null where that is not known. -#}
 {% macro exchange_rate() -%}
     {%- if var('reporting_currency') -%}
-        if(coalesce(currency, '{{ var("reporting_currency") | upper }}') = '{{ var("reporting_currency") | upper }}', 1D, rate)
+        {%- set reporting = text_literal(var('reporting_currency') | upper) -%}
+        if(coalesce(currency, {{ reporting }}) = {{ reporting }}, 1D, rate)
     {%- else -%}
         1D
     {%- endif -%}

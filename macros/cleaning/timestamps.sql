@@ -14,7 +14,7 @@
     {%- set x = column ~ '__plain' -%}
     {%- set instant -%}
     case
-            when {{ column }}__time is null then to_utc_timestamp(try_cast({{ x }} as timestamp), '{{ var("business_timezone") }}')
+            when {{ column }}__time is null then to_utc_timestamp(try_cast({{ x }} as timestamp), {{ text_literal(var("business_timezone")) }})
             when {{ x }} rlike '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$' then try_cast({{ x }} as timestamp)
             when {{ x }} rlike '{{ epoch() }}' then {{ epoch_instant(x) }}
             else to_utc_timestamp(
@@ -29,7 +29,7 @@
 
 {#- The day of a text, where the business is; that of an instant, where a time comes with it. A column of midnights in UTC holds days. -#}
 {% macro read_day(column) -%}
-    to_date(from_utc_timestamp({{ read_instant(column) }}, if(written.{{ column }}__utc, 'UTC', '{{ var("business_timezone") }}')))
+    to_date(from_utc_timestamp({{ read_instant(column) }}, if(written.{{ column }}__utc, 'UTC', {{ text_literal(var("business_timezone")) }})))
 {%- endmacro %}
 
 
@@ -105,7 +105,7 @@
 {% macro zone(column) -%}
     {%- set named = 'substring_index(' ~ column ~ "__time, '|', -1)" -%}
     case
-            when not contains({{ column }}__time, '|') then '{{ var("business_timezone") }}'
+            when not contains({{ column }}__time, '|') then {{ text_literal(var("business_timezone")) }}
             when {{ named }} rlike '^[+-]' then {{ named }}
             when contains({{ named }}, '/') then if(try_cast(concat('2000-01-01 00:00:00 ', {{ named }}) as timestamp) is null, null, {{ named }})
             else {{ spellings_of('time_zone') }}[lower({{ named }})]
@@ -153,35 +153,35 @@
   future. One day of grace, as clocks differ and the business may be ahead of UTC; none after var('as_of_date'), where that is
   set.
 -#}
-{% macro is_past(column, earliest=var('earliest_date')) -%}
-    {{ column }} >= date '{{ earliest }}' and {{ column }} < date_add(current_date(), 2)
+{% macro is_past(column, earliest=none) -%}
+    {{ column }} >= date {{ text_literal(earliest or var('earliest_date')) }} and {{ column }} < date_add(current_date(), 2)
     {%- if var('as_of_date') %} and not {{ is_later(column) }} {%- endif %}
 {%- endmacro %}
 
 
 {#- Whether an instant (`.._at`) or a day (`.._date`) comes after var('as_of_date'), which must be set. -#}
 {% macro is_later(column) -%}
-    {%- set after = "date_add(date '" ~ var('as_of_date') ~ "', 1)" -%}
+    {%- set after = 'date_add(date ' ~ text_literal(var('as_of_date')) ~ ', 1)' -%}
     {%- if not column.endswith('_date') -%}
-        {%- set after = "to_utc_timestamp(" ~ after ~ ", '" ~ var('business_timezone') ~ "')" -%}
+        {%- set after = 'to_utc_timestamp(' ~ after ~ ', ' ~ text_literal(var('business_timezone')) ~ ')' -%}
     {%- endif -%}
     {{ column }} >= {{ after }}
 {%- endmacro %}
 
 
 {#- An instant or a day, null where it cannot have happened. -#}
-{% macro if_past(column, earliest=var('earliest_date')) -%}
+{% macro if_past(column, earliest=none) -%}
     case when {{ is_past(column, earliest) }} then {{ column }} end
 {%- endmacro %}
 
 
 {#- The same for what may lie ahead, such as the end of a membership: null from the year 2100. -#}
 {% macro if_planned(column) -%}
-    case when {{ column }} >= date '{{ var("earliest_date") }}' and {{ column }} < date '2100-01-01' then {{ column }} end
+    case when {{ column }} >= date {{ text_literal(var("earliest_date")) }} and {{ column }} < date '2100-01-01' then {{ column }} end
 {%- endmacro %}
 
 
 {#- The calendar day of an instant where the business is. -#}
 {% macro business_date(timestamp) -%}
-    to_date(from_utc_timestamp({{ timestamp }}, '{{ var("business_timezone") }}'))
+    to_date(from_utc_timestamp({{ timestamp }}, {{ text_literal(var("business_timezone")) }}))
 {%- endmacro %}

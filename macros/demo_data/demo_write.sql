@@ -40,7 +40,7 @@
 {%- endmacro -%}
 
 
-{%- macro demo_raw(table) -%}{{ var('raw_database', 'raw') }}.{{ table }}{%- endmacro -%}
+{%- macro demo_raw(table) -%}{{ demo_raw_database() }}.{{ table }}{%- endmacro -%}
 
 
 {#- The planted constants, one table per subject. -#}

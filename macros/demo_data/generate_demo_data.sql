@@ -9,13 +9,16 @@
 {%- set found = demo_find_rows() -%}
 {%- if only_if_empty and (found.foreign or (found.demo and demo_is_complete())) -%}
     {%- do log('Demo data: nothing to do, ' ~ (found.foreign or found.demo) ~ ' already holds rows.', info=true) -%}
+{%- elif only_if_empty and not demo_raw_exists() and demo_other_databases() -%}
+    {%- do exceptions.raise_compiler_error("The raw database '" ~ demo_raw_database() ~ "' does not exist, but there are "
+        ~ demo_other_databases()[:10] | join(', ') ~ '. Correct raw_database, or make it with demo data: dbt run-operation generate_demo_data') -%}
 {%- elif found.foreign and not force -%}
     {%- do exceptions.raise_compiler_error('generate_demo_data would replace ' ~ found.foreign ~ ', which holds rows that are no demo data; name another raw_database, or pass force: true to lose them.') -%}
 {%- else -%}
     {%- do log('Demo data: ' ~ demo.customers ~ ' customers, ' ~ demo.start ~ ' to ' ~ demo.end ~ ' ...', info=true) -%}
+    {%- do run_query('create database if not exists ' ~ demo_raw_database()) -%}
     {%- do run_query('create database if not exists demo_truth') -%}
     {%- do run_query('drop table if exists demo_truth.demo_load') -%}
-    {%- do run_query('create database if not exists ' ~ var('raw_database', 'raw')) -%}
     {%- do demo_write_truth_constants() -%}
     {%- do demo_write_calendar(demo) -%}
     {%- do log('Demo data: places and products (1 of 6)', info=true) -%}
@@ -80,9 +83,8 @@
     Tables of the generator carry the property demo_data. -#}
 {%- macro demo_find_rows() -%}
 {%- set found = {'demo': none, 'foreign': none} -%}
-{%- set database = var('raw_database', 'raw') -%}
-{%- if run_query("show databases like '" ~ database ~ "'").rows | length -%}
-    {%- for row in run_query('show tables in ' ~ database).rows if row['tableName'] in demo_raw_columns() -%}
+{%- if demo_raw_exists() -%}
+    {%- for row in run_query('show tables in ' ~ demo_raw_database()).rows if row['tableName'] in demo_raw_columns() -%}
         {%- set relation = demo_raw(row['tableName']) -%}
         {%- set key = 'demo' if 'demo_data' in (run_query('show tblproperties ' ~ relation).columns[0].values()) else 'foreign' -%}
         {%- if not found[key] and run_query('select 1 as one from ' ~ relation ~ ' limit 1').rows | length -%}
@@ -91,6 +93,32 @@
     {%- endfor -%}
 {%- endif -%}
 {{ return(found) }}
+{%- endmacro -%}
+
+
+{#- The database of the raw tables. -#}
+{%- macro demo_raw_database() -%}
+{{ return(demo_raw_name(var('raw_database', 'raw'))) }}
+{%- endmacro -%}
+
+
+{#- The name of a database as it was given; an error for what is none. -#}
+{%- macro demo_raw_name(name) -%}
+{%- if not modules.re.match('[A-Za-z_][A-Za-z0-9_]*$', name | string) -%}
+    {%- do exceptions.raise_compiler_error('generate_demo_data: raw_database is no name of a database: ' ~ name) -%}
+{%- endif -%}
+{{ return(name) }}
+{%- endmacro -%}
+
+
+{%- macro demo_raw_exists() -%}
+{{ return(run_query("show databases like '" ~ demo_raw_database() ~ "'").rows | length > 0) }}
+{%- endmacro -%}
+
+
+{#- Databases of a warehouse in use: all but the one that is in each metastore. -#}
+{%- macro demo_other_databases() -%}
+{{ return(run_query('show databases').columns[0].values() | reject('equalto', 'default') | list) }}
 {%- endmacro -%}
 
 

@@ -114,7 +114,7 @@
             {%- set rows = [] -%}
             {%- for row in found -%}
                 {%- do touched.append(row['table_name']) -%}
-                {%- do rows.append("('" ~ row['request_id'] | replace("\\", "\\\\") | replace("'", "\\'") ~ "', '" ~ row['table_name'] ~ "', "
+                {%- do rows.append("(" ~ text_literal(row['request_id']) ~ ", '" ~ row['table_name'] ~ "', "
                     ~ row['n'] ~ ", '" ~ invocation_id ~ "', current_timestamp())") -%}
             {%- endfor -%}
             {%- for table, key in tables if table.schema ~ '.' ~ table.identifier in touched -%}

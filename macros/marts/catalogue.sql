@@ -34,7 +34,7 @@
 
 {#- The part of the day where the business is, for facts that carry an instant. -#}
 {% macro business_hour(timestamp) -%}
-    hour(from_utc_timestamp({{ timestamp }}, '{{ var("business_timezone") }}'))
+    hour(from_utc_timestamp({{ timestamp }}, {{ text_literal(var("business_timezone")) }}))
 {%- endmacro %}
 
 

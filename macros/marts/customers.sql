@@ -26,9 +26,6 @@
 {% macro rfm_cuts(variable, fewer_is_better=false) -%}
     {%- set all_cut_points = var('rfm_cut_points') -%}
     {%- set cut_points = all_cut_points[variable] if all_cut_points is mapping else none -%}
-    {%- if cut_points and (cut_points | length != 4 or cut_points | sort | unique | list != cut_points) -%}
-        {{ exceptions.raise_compiler_error('rfm_cut_points: ' ~ variable ~ ' needs four rising numbers, not ' ~ cut_points) }}
-    {%- endif -%}
     {%- set behind = 'customers_in_all - customers_before - customers' if fewer_is_better else 'customers_before' -%}
     {%- set reached = [] -%}
     {%- for fifth in range(1, 5) -%}

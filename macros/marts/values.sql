@@ -5,9 +5,6 @@
         'gross': orders ~ '.gross_amount',
         'margin': 'coalesce(' ~ orders ~ '.margin_amount, 0)',
     } -%}
-    {%- if var('value_basis') not in values -%}
-        {{ exceptions.raise_compiler_error("value_basis is 'net', 'gross' or 'margin', not '" ~ var('value_basis') ~ "'") }}
-    {%- endif -%}
     {{ values[var('value_basis')] }}
 {%- endmacro %}
 

@@ -106,7 +106,7 @@
     {%- do run_query('create table ' ~ version ~ ' like ' ~ written ~ ' location ' ~ comment_literal(location)) -%}
     {%- do add_months(version, month, months) -%}
     {%- if var('as_of_date') -%}
-        {%- do run_query('alter table ' ~ version ~ " set tblproperties ('as_of_date' = '" ~ var('as_of_date') ~ "')") -%}
+        {%- do run_query('alter table ' ~ version ~ " set tblproperties ('as_of_date' = " ~ text_literal(var('as_of_date')) ~ ')') -%}
     {%- endif -%}
 {%- endmacro %}
 

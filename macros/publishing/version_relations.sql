@@ -53,7 +53,7 @@
 
 
 {% macro comment_literal(text) -%}
-    '{{ text | trim | replace("\\", "\\\\") | replace("'", "\\'") }}'
+    {{ text_literal(text | trim) }}
 {%- endmacro %}
 
 

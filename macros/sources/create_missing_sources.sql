@@ -1,10 +1,12 @@
 {#-
-  Before a run: every raw table of the contract exists and has the contract's columns. A missing one is created empty
-  unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing,
+  Before a run: the databases of the raw tables exist, and every raw table of the contract does and has the contract's columns. A missing table is created
+  empty unless var('create_missing_sources') is false; then only optional ones may be missing. Raises a compilation error that names what is missing,
   and where a load was interrupted while it exchanged the raw tables: some are new then, some old.
 -#}
 {% macro create_missing_sources() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- do require_known_zone(var('business_timezone')) -%}
+        {%- do require_raw_databases() -%}
         {%- set exchanging = api.Relation.create(schema=var('raw_database'), identifier='loading__exchanging') -%}
         {%- if load_relation(exchanging) is not none -%}
             {%- do exceptions.raise_compiler_error(
@@ -32,6 +34,15 @@
 {%- endmacro %}
 
 
+{#- Raise an error for a time zone that Spark does not know: the data base of its Java may be older than Python's. -#}
+{% macro require_known_zone(zone) -%}
+    {%- set query = "select try_cast(concat('2000-01-01 00:00:00 ', " ~ text_literal(zone) ~ ') as timestamp) is not null as is_known' -%}
+    {%- if not run_query(query).rows[0][0] -%}
+        {%- do exceptions.raise_compiler_error('variable business_timezone is ' ~ zone ~ ', which Spark does not know.') -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Raise an error for a name in var('required_sources') that no raw table has: nobody would miss that table. -#}
 {% macro require_known_sources(names) -%}
     {%- set known = contract_tables() | map(attribute='name') | list -%}
@@ -45,13 +56,6 @@
 
 
 {% macro raise_missing(tables) -%}
-    {%- for schema in tables | map(attribute='schema') | unique -%}
-        {%- if not adapter.check_schema_exists(none, schema) -%}
-            {%- do exceptions.raise_compiler_error(
-                "The raw database '" ~ schema ~ "' does not exist and create_missing_sources is false."
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
     {%- do exceptions.raise_compiler_error(
         'Raw tables are missing and create_missing_sources is false: '
         ~ tables | map(attribute='relation_name') | join(', ') ~ '.'
@@ -60,7 +64,6 @@
 
 
 {% macro create_empty_raw_table(table) -%}
-    {%- do run_query('create database if not exists ' ~ table.schema) -%}
     {%- do run_query(
         'create table ' ~ raw_relation(table) ~ ' (' ~ table.columns | join(' string, ') ~ ' string) using parquet'
     ) -%}

@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from precision_marketing.privacy import vault
+from precision_marketing.project import private
 
 # Java compiles what runs often a second time, for speed. On a demo that takes longer than it saves.
 LARGEST_SMALL_DEMO = 20_000
@@ -30,11 +31,10 @@ The warehouse is built. Next:
 def build(customers: int, arguments: list[str]) -> bool:
     """Make what is missing and build. Returns whether all of it succeeded; dbt has printed what did not.
 
-    customers: size of the demo, used only where the raw tables are empty. arguments: what ``dbt build`` is given.
-    Raises VaultKeyError for malformed keys.
+    customers: size of the demo, used only where the raw tables are empty. arguments: what ``dbt build`` is given; the
+    variables and the target among them hold for the demo as well. Raises VaultKeyError for malformed keys.
     """
-    home = Path(os.environ.get("MARKETING_HOME", ".warehouse"))
-    if customers <= LARGEST_SMALL_DEMO and not (home / "warehouse").exists():
+    if customers <= LARGEST_SMALL_DEMO and not (private.home() / "warehouse").exists():
         os.environ.setdefault("MARKETING_JAVA_OPTIONS", ONE_COMPILER)
     created = vault.create_keys()
     if created:
@@ -43,13 +43,26 @@ def build(customers: int, arguments: list[str]) -> bool:
     from dbt.cli.main import dbtRunner
 
     demo = f"{{customers: {customers}, only_if_empty: true}}"
-    for command in (["run-operation", "generate_demo_data", "--args", demo], ["build", *arguments]):
+    operation = ["run-operation", "generate_demo_data", "--args", demo, *of_both(arguments)]
+    for command in (operation, ["build", *arguments]):
         result = dbtRunner().invoke(command)
         if isinstance(result.exception, DbtUsageException):  # the only one that dbt does not print by itself
             print(f"error: {result.exception}", file=sys.stderr)
         if not result.success:
             return False
     return True
+
+
+def of_both(arguments: Sequence[str]) -> list[str]:
+    """Those arguments of ``dbt build`` that say where and on what it works: the demo is to be made there."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--vars")
+    parser.add_argument("--target", "-t")
+    try:
+        given, _ = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError:
+        return []  # an option without its value: dbt build says so
+    return [part for name, value in vars(given).items() if value is not None for part in (f"--{name}", value)]
 
 
 def main() -> None:
@@ -59,6 +72,7 @@ def main() -> None:
     )
     parser.add_argument("--customers", type=int, default=5000, help="size of the demo, if there is no data yet")
     options, arguments = parser.parse_known_args()
+    private.from_now_on()
     try:
         succeeded = build(options.customers, arguments)
     except vault.VaultKeyError as error:

@@ -17,7 +17,7 @@ newest as (
 
 select
     {% if var('as_of_date') -%}
-    date '{{ var("as_of_date") }}' as as_of_date
+    date {{ text_literal(var("as_of_date")) }} as as_of_date
     {%- else -%}
     coalesce({{ business_date('newest_at') }}, current_date()) as as_of_date
     {%- endif %}

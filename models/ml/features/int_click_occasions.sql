@@ -13,7 +13,7 @@ customers as (
 as_of as (
     select
         as_of_date,
-        to_utc_timestamp(date_add(as_of_date, 1), '{{ var("business_timezone") }}') as ends_at
+        to_utc_timestamp(date_add(as_of_date, 1), {{ text_literal(var("business_timezone")) }}) as ends_at
     from {{ ref('int_as_of') }}
 ),
 

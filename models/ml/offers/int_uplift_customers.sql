@@ -43,7 +43,7 @@ assigned as (
     from {{ ref('stg_app__experiments') }} as experiments
     inner join offers on experiments.experiment_id = offers.experiment_id
     left join controls on experiments.experiment_id = controls.experiment_id
-    where experiments.variant in (offers.variant, coalesce(controls.variant, '{{ var("experiment_control") }}'))
+    where experiments.variant in (offers.variant, coalesce(controls.variant, {{ text_literal(var("experiment_control")) }}))
 ),
 
 -- Those whose window is over are learned from, all others are scored as of today.

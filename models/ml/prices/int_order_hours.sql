@@ -4,7 +4,7 @@ with
 orders as (
     select
         order_date,
-        hour(from_utc_timestamp(ordered_at, '{{ var("business_timezone") }}')) as hour
+        hour(from_utc_timestamp(ordered_at, {{ text_literal(var("business_timezone")) }})) as hour
     from {{ ref('fct_orders') }}
     where not is_cancelled and ordered_at is not null
 ),

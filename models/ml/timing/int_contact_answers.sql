@@ -9,7 +9,7 @@ impressions as (
     select
         customer_id,
         channel,
-        hour(from_utc_timestamp(shown_at, '{{ var("business_timezone") }}')) as hour,
+        hour(from_utc_timestamp(shown_at, {{ text_literal(var("business_timezone")) }})) as hour,
         is_clicked
     from {{ ref('fct_ad_impressions') }}
     where channel in ('sms', 'push', 'email') and shown_at is not null

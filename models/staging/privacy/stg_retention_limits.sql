@@ -15,7 +15,7 @@ events as (
 newest as (
     select
         {% if var('as_of_date') -%}
-        cast(date_add(date '{{ var("as_of_date") }}', 1) as timestamp) as newest_data_at
+        cast(date_add(date {{ text_literal(var("as_of_date")) }}, 1) as timestamp) as newest_data_at
         {%- else -%}
         greatest(
             (select max(ordered_at) from orders where {{ is_past('ordered_at') }}),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dbt_spark_python import SparkUnavailable
 from precision_marketing.loading import forms, inspection, loader, mapping, passes
+from precision_marketing.project import private
 from precision_marketing.serving import server
 
 
@@ -96,6 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--target", help="a target of profiles.yml")
     parser.add_argument("--project-dir", default=".", help="where dbt_project.yml is")
     options = parser.parse_args(arguments)
+    private.from_now_on()
     try:
         _run(options)
     except (inspection.LoadRefused, mapping.MappingError) as error:

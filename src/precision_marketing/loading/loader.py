@@ -18,6 +18,7 @@ import yaml
 from precision_marketing.loading import passes
 from precision_marketing.loading.inspection import File, LoadRefused, over_files
 from precision_marketing.loading.mapping import Input, Mapping, MappingError, Part
+from precision_marketing.project import variables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +30,11 @@ FILES_TABLE, REFUSED_TABLE = "load_files", "load_refused"
 
 def contract(project: Path, raw_database: str | None) -> tuple[str, dict[str, dict[str, Any]]]:
     """The raw database and the columns of every raw table, with `meta`, as the project's sources declare them."""
-    raw_database = raw_database or yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["raw_database"]
-    if not re.fullmatch(r"[A-Za-z0-9_]+", raw_database):
-        raise MappingError(f"{raw_database!r} is no name of a database")
+    raw_database = raw_database or variables.declared(project)["raw_database"]
+    try:
+        variables.require("raw_database", raw_database)
+    except variables.VariableError as error:
+        raise MappingError(str(error)) from None
     tables: dict[str, dict[str, Any]] = {}
     for path in sorted(project.glob("models/staging/*/_*__sources.yml")):
         for source in yaml.safe_load(path.read_text())["sources"]:

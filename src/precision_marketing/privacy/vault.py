@@ -39,6 +39,8 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from precision_marketing.project import private
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -216,6 +218,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("create-keys", help="write the keys that are set nowhere to the key file")
     parser.parse_args()
+    private.from_now_on()
     try:
         created = create_keys()
         keys = load_keys()

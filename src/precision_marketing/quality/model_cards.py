@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dbt_spark_python import SparkUnavailable
+from precision_marketing.project import private
 from precision_marketing.serving import server
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def main() -> None:
     parser.add_argument("--target", choices=("local", "connect", "thrift"), help="default: that of profiles.yml")
     parser.add_argument("--output", type=Path, default=target_path / "model_cards.md", metavar="FILE")
     arguments = parser.parse_args()
+    private.from_now_on()
     manifest = target_path / "manifest.json"
     if not manifest.is_file():
         sys.exit(f"no {manifest} yet: run dbt build first")

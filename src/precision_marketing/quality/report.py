@@ -35,6 +35,7 @@ from markupsafe import Markup, escape
 
 from dbt_spark_python import SparkUnavailable
 from precision_marketing.loading.mapping import MappingError
+from precision_marketing.project import private
 from precision_marketing.quality import gates
 from precision_marketing.quality.findings import Findings, NothingToReport, Rows, newest_run, read
 from precision_marketing.serving import server
@@ -597,6 +598,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=target_path / "quality", metavar="DIR")
     parser.add_argument("--raw-database", metavar="NAME", help="default: raw_database of dbt_project.yml")
     arguments = parser.parse_args()
+    private.from_now_on()
     output = arguments.output.resolve()
     now = dt.datetime.now(dt.UTC)
     try:

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbt_spark_python import SparkUnavailable, java_home
+from dbt_spark_python import SparkUnavailable, java_home, rotate
 from precision_marketing.serving import access, login, sandbox, snapshot
 from precision_marketing.serving.relay import passing
 from precision_marketing.serving.server import HOST, free_port, profile_target
@@ -349,6 +349,7 @@ class Supervisor:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
                 break
             self.sweep()
+            rotate(self.log)
             for role in self.ended():
                 if self.endpoints[role][-1].folder.exists():
                     with suppress(SparkUnavailable):
@@ -415,9 +416,7 @@ def main() -> None:
     shown = {"analyst": [schema], "steward": [schema, f"{schema}_quality"]}
     (home / "logs").mkdir(parents=True, exist_ok=True)
     remove_leftovers(home / "served")
-    log = home / "logs" / "serve.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
+    rotate(home / "logs" / "serve.log", 0)
     supervisor = Supervisor(
         home, {role: shown[role] for role in wanted.roles}, schema, profile["server_side_parameters"], is_contained,
         login.LogIn(wanted.directory.role) if wanted.directory else None,

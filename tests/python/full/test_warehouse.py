@@ -48,16 +48,26 @@ def test_corrupt_orders_are_rejected(demo: harness.Demo, spark_cluster: harness.
 
 
 def test_no_raw_tables_at_all(demo, spark_cluster: harness.Server) -> None:
-    """Everything is built, empty; with creation off, one line says what is missing."""
+    """A database that nobody made is an error; in one made empty everything is built, empty."""
     published = {table for _, table, _ in spark_cluster.query("show tables in marketing")}
     arguments = ["--target", "thrift", "--vars"]
     environment = {"MARKETING_SCHEMA": "nothing", **spark_cluster.environment}
+    before = set(spark_cluster.query("show databases"))
+    refused = harness.run_dbt(
+        "build", *arguments, "{raw_database: raw_nothin}", home=demo.home, check=False, **environment
+    )
+    assert refused.returncode != 0 and set(spark_cluster.query("show databases")) == before
+    assert "The raw database 'raw_nothin' does not exist: correct raw_database (do you mean raw?)" in refused.stdout
+    harness.run_dbt(
+        "run-operation", "create_raw_databases", *arguments, "{raw_database: raw_nothing}",
+        home=demo.home, **environment,
+    )  # fmt: skip
     refused = harness.run_dbt(
         "build", *arguments, "{raw_database: raw_nothing, create_missing_sources: false}",
         home=demo.home, check=False, **environment,
     )  # fmt: skip
     assert refused.returncode != 0
-    assert "The raw database 'raw_nothing' does not exist and create_missing_sources is false." in refused.stdout
+    assert "Raw tables are missing and create_missing_sources is false: " in refused.stdout
     harness.run_dbt(
         "build", "--exclude-resource-type", "unit_test", *arguments, "{raw_database: raw_nothing}",
         home=demo.home, **environment,

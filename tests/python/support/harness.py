@@ -28,6 +28,8 @@ KEYS = {
     "MARKETING_HASH_KEY": "a hash key for tests, known to everybody",
     "MARKETING_AES_KEY_OLD": "",
 }
+# What a setting of a server holds; no list of processes shows it.
+PASSWORD = "a password in a setting"
 
 
 def embedded_settings(home: Path) -> dict[str, str]:
@@ -229,7 +231,7 @@ def build_demo(work: Path, customers: int) -> Demo:
     """
     home, events, output = work / "home", work / "events", work / "output.txt"
     if not output.exists():
-        home.mkdir(parents=True)
+        home.mkdir(mode=0o700, parents=True)
         log = event_log(events)
         (events / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in log.items()))
         built = subprocess.run(

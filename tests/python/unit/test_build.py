@@ -34,6 +34,19 @@ def test_demo_data_and_then_the_build_with_its_arguments(ran: list, monkeypatch:
     assert "make serve" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("given", "shared"),
+    [
+        (["--vars", "{raw_database: mine}", "-s", "x"], ["--vars", "{raw_database: mine}"]),
+        (["--vars={raw_database: mine}", "-t", "thrift"], ["--vars", "{raw_database: mine}", "--target", "thrift"]),
+        (["--vars"], []),
+    ],
+)
+def test_the_demo_is_made_where_the_build_looks_for_it(ran: list, given: list[str], shared: list[str]) -> None:
+    assert build.build(70, given)
+    assert ran == [DEMO + shared, ["build", *given]]
+
+
 def test_a_build_that_failed_names_no_next_step(ran: list, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr("sys.argv", ["build", "fails"])
     with pytest.raises(SystemExit) as ended:

@@ -29,5 +29,6 @@ def served(demo: harness.Demo, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The demo behind thrift and Spark Connect, as ``make serve`` serves it."""
     logs = tmp_path_factory.mktemp("served")
     settings = {**harness.embedded_settings(demo.home), **harness.event_log(logs / "events")}
+    settings["spark.hadoop.some.password"] = harness.PASSWORD
     with harness.serving(settings, logs / "server.log") as server:
         yield server

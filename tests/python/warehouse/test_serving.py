@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -342,3 +342,23 @@ def test_jdbc_logs_in_over_tls(guarded: Guarded) -> None:
     ((days,),) = guarded.query("anna", PASSWORDS["anna"], "select count(*) from marketing.dim_dates")
     assert f"found {days}\n" in said(PASSWORDS["anna"])
     assert "Peer indicated failure: wrong user or password" in said("wrong")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are listed by /proc")
+def test_a_password_of_a_setting_is_in_no_list_of_processes(served: harness.Server) -> None:
+    assert served.query("set spark.hadoop.some.password")[0][1] != "<undefined>"
+    shown = set()
+    for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            shown.add(arguments.read_bytes())
+    assert any(b"thrift_application.py" in found for found in shown)
+    assert [found for found in shown if harness.PASSWORD.encode() in found] == []
+
+
+def test_the_log_of_the_server_for_builds_has_no_statement(served: harness.Server) -> None:
+    assert served.logs is not None
+    for wrong in ("select 'a statement to be found' as x from nowhere",
+                  "select assert_true(id > 9, 'a statement to be found') from range(3)"):  # fmt: skip
+        with pytest.raises(Exception, match=r"nowhere|a statement to be found"):
+            served.query(wrong)
+    assert "a statement to be found" not in (served.logs / "server.log").read_text()
