@@ -146,7 +146,7 @@ def what_is_allowed(rule: Rule, plural: bool = False) -> str:
             "date": "a day 'yyyy-mm-dd' from 1900 to 2099",
             "time zone": "a zone such as Europe/London or +08:00",
             "currency": "a code of three letters such as EUR",
-            "cut points": "a mapping from recency_days, frequency and monetary to four rising numbers or null",
+            "cut points": "a mapping from some of recency_days, frequency and monetary to four rising numbers or null",
             "list": "a list of different " + what_is_allowed(rule["of"], plural=True) if "of" in rule else "",
         }[rule["kind"]]
     return named + (", or null" if rule.get("optional") else "")

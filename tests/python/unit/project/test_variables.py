@@ -29,7 +29,7 @@ WRONG = {
     "time zone": ["Asia/Shanghia", "asia/shanghai", "+8", "+19:00", "Asia/Tok'yo", "", None, 8],
     "currency": ["EURO", "E1R", "€", 978],
     "cut points": [
-        [1, 2, 3, 4], {"recency_days": [1, 2, 3, 4]}, {**CUTS, "frequency": [1, 2, 2, 3]},
+        [1, 2, 3, 4], {"recency_days": [4, 3, 2, 1]}, {**CUTS, "frequency": [1, 2, 2, 3]},
         {**CUTS, "frequency": [1, 2, 3]}, {**CUTS, "frequency": [1, 2, 3, "4"]}, {**CUTS, "other": None},
     ],
     "list": ["logistic", None, ["no such"], {"logistic": 1}, [None], [["06-18"]]],
