@@ -22,7 +22,7 @@
 
 {#- Those of some columns of a model that are published. -#}
 {% macro published_ones(table, columns) -%}
-    {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ table, {}) if execute else {} -%}
+    {%- set node = graph.get('nodes', {}).get('model.' ~ project_name ~ '.' ~ table, {}) -%}
     {%- set shown = [] -%}
     {%- for column in columns if node.get('columns', {}).get(column, {}).get('config', {}).get('meta', {}).get('published', true) -%}
         {%- do shown.append(column) -%}
