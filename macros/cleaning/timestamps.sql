@@ -185,3 +185,9 @@
 {% macro business_date(timestamp) -%}
     to_date(from_utc_timestamp({{ timestamp }}, {{ text_literal(var("business_timezone")) }}))
 {%- endmacro %}
+
+
+{#- The instant at which that day begins there. -#}
+{% macro start_of_business_date(timestamp) -%}
+    to_utc_timestamp(cast({{ business_date(timestamp) }} as timestamp), '{{ var("business_timezone") }}')
+{%- endmacro %}

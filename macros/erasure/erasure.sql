@@ -177,14 +177,15 @@
 {% macro put_back(node, table, copy) -%}
     {%- set version = table.identifier[node.alias | length + 2:] -%}
     {%- set views = [] -%}
-    {%- for view in [build_view(node), published_relation(node)] if shown_version(view) in [version, version ~ '__scrubbed'] -%}
-        {%- do views.append(view) -%}
-        {%- do point_view(view, copy) -%}
+    {%- for view, is_published in [(build_view(node), false), (published_relation(node), true)] if shown_version(view) in [version, version ~ '__scrubbed'] -%}
+        {%- set columns = published_columns(node, copy) if is_published else '*' -%}
+        {%- do views.append((view, columns)) -%}
+        {%- do point_view(view, copy, columns) -%}
     {%- endfor -%}
     {%- do run_query('truncate table ' ~ table) -%}
     {%- do run_query('insert into ' ~ table ~ ' by name select * from ' ~ copy) -%}
-    {%- for view in views -%}
-        {%- do point_view(view, table) -%}
+    {%- for view, columns in views -%}
+        {%- do point_view(view, table, columns) -%}
     {%- endfor -%}
     {%- do run_query('drop table ' ~ copy) -%}
 {%- endmacro %}

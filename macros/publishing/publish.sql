@@ -14,7 +14,7 @@
         {%- if pairs -%} {%- do record_versions(pairs) -%} {%- endif -%}
         {%- set views = run_query('show tables in ' ~ target.schema).columns['tableName'].values() | list -%}
         {%- for node in nodes if node.config.meta.get('published') -%}
-            {%- do point_view(published_relation(node), version_relation(node, run_version()), exists=node.alias in views, description=node.description) -%}
+            {%- do point_view(published_relation(node), version_relation(node, run_version()), published_columns(node), exists=node.alias in views, description=node.description) -%}
         {%- endfor -%}
         {%- do drop_old_versions(built_nodes(results)) -%}
         {%- do report_unchecked(results) -%}

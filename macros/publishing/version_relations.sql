@@ -59,12 +59,31 @@
 
 {#-
   Put a view on a version of its model. `alter view` is one change of the metastore; `create or replace view` would drop
-  the view first, and readers would meet the gap. exists: whether the view is there, if the caller knows. A new view gets the description as its comment.
+  the view first, and readers would meet the gap. columns: what it shows. exists: whether the view is there, if the caller knows. A new view gets
+  the description as its comment.
 -#}
-{% macro point_view(view, table, exists=none, description='') -%}
+{% macro point_view(view, table, columns='*', exists=none, description='') -%}
     {%- set exists = exists_now(view) if exists is none else exists -%}
     {%- set comment = ' comment ' ~ comment_literal(description) if description and not exists else '' -%}
-    {%- do run_query(('alter view ' if exists else 'create view ') ~ view ~ comment ~ ' as select * from ' ~ table) -%}
+    {%- do run_query(('alter view ' if exists else 'create view ') ~ view ~ comment ~ ' as select ' ~ columns ~ ' from ' ~ table) -%}
+{%- endmacro %}
+
+
+{#-
+  What the published view of a model shows: all columns but those whose meta says `published: false`. Of an older `version`
+  only what the model publishes today: it may have columns that were withdrawn since.
+-#}
+{% macro published_columns(node, version=none) -%}
+    {%- set unpublished = node.columns.values() | selectattr('config.meta.published', 'equalto', false) | map(attribute='name') | list -%}
+    {%- set shown = node.columns | reject('in', unpublished) | list -%}
+    {%- if version and node.config.contract.enforced -%}
+        {%- set present = adapter.get_columns_in_relation(version) | map(attribute='name') | list -%}
+        {%- set all_shown = present | reject('in', shown) | list == [] -%}
+        {%- set shown = present | select('in', shown) | list -%}
+    {%- else -%}
+        {%- set all_shown = unpublished == [] -%}
+    {%- endif -%}
+    {{ return('*' if all_shown else shown | join(', ')) }}
 {%- endmacro %}
 
 

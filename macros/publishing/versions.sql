@@ -155,7 +155,8 @@
     {%- for node, version in chosen -%} {%- do pairs.append((node.name, version)) -%} {%- endfor -%}
     {%- do record_versions(pairs) -%}
     {%- for node, version in chosen if node.config.meta.get('published') -%}
-        {%- do point_view(published_relation(node), version_relation(node, version)) -%}
+        {%- set table = version_relation(node, version) -%}
+        {%- do point_view(published_relation(node), table, published_columns(node, table)) -%}
         {%- do log(target.schema ~ '.' ~ node.alias ~ ': ' ~ version, info=true) -%}
     {%- endfor -%}
 {%- endmacro %}

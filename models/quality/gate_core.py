@@ -16,5 +16,6 @@ def model(dbt, session):
         "fct_sessions": dbt.ref("fct_sessions"),
         "fct_ad_impressions": dbt.ref("fct_ad_impressions"),
         "dim_dates": dbt.ref("dim_dates"),
+        "int_core_reidentification": dbt.ref("int_core_reidentification"),
     }
     return gates.run_gate(dbt, session, relations)

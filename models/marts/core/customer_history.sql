@@ -32,7 +32,7 @@ arrived as (
         coalesce(
             versions.updated_at,
             if(known.customer_id is null, versions.registered_at, null),
-            cast(as_of.as_of_date as timestamp)
+            to_utc_timestamp(cast(as_of.as_of_date as timestamp), '{{ var("business_timezone") }}')
         ) as valid_from,
         versions.membership_level,
         versions.province,
@@ -42,18 +42,18 @@ arrived as (
     left join known on versions.customer_id = known.customer_id and known.is_current
 ),
 
--- Where two rows begin at the same instant the one that arrived counts.
+-- Spans begin with a day: a second of registration would name a person. Of the rows of a day the last that arrived counts.
 states as (
     select
         customer_id,
-        valid_from,
-        max_by(struct(membership_level, province, city), is_arrived) as state
+        {{ start_of_business_date('valid_from') }} as valid_from,
+        max_by(struct(membership_level, province, city), struct(is_arrived, valid_from)) as state
     from (
         select customer_id, valid_from, membership_level, province, city, 1 as is_arrived from arrived
         union all
         select customer_id, valid_from, membership_level, province, city, 0 as is_arrived from known
     ) as both_kinds
-    group by customer_id, valid_from
+    group by customer_id, {{ start_of_business_date('valid_from') }}
 ),
 
 changes as (

@@ -72,9 +72,6 @@ aged as (
 
 select
     aged.customer_id,
-    customers.name_masked,
-    customers.phone_masked,
-    customers.email_masked,
     customers.gender,
     aged.age,
     {{ age_band('aged.age') }} as age_band,
@@ -83,7 +80,7 @@ select
     regions.city_tier,
     customers.membership_level,
     customers.membership_expires_at,
-    customers.registered_at,
+    {{ business_date('customers.registered_at') }} as registered_on,
     coalesce(contactable.can_sms, false) as can_sms,
     coalesce(contactable.can_push, false) as can_push,
     coalesce(contactable.can_email, false) as can_email,

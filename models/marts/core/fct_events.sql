@@ -44,14 +44,20 @@ compared as (
     from recent
 ),
 
--- A pause ends a session, and so does another customer who logs in on the same device.
+-- A pause ends a session, and so does another customer who logs in on the same device. It is called after its first event: a
+-- key made of the device would tell whoever knows the device.
 sessions as (
     select
         *,
-        count_if(
-            coalesce(occurred_at > previous_at + interval 30 minutes, true)
-            or coalesce(customer_id <> previous_customer_id, false)
-        ) over ({{ visit }} rows between unbounded preceding and current row) as session_number
+        last_value(
+            if(
+                coalesce(occurred_at > previous_at + interval 30 minutes, true)
+                or coalesce(customer_id <> previous_customer_id, false),
+                event_id,
+                null
+            ),
+            true
+        ) over ({{ visit }} rows between unbounded preceding and current row) as session_id
     from compared
 ),
 
@@ -60,7 +66,7 @@ rebuilt as (
         sessions.event_id,
         customers.customer_id,
         sessions.anonymous_id,
-        md5(concat_ws('|', sessions.visitor, sessions.event_date, sessions.session_number)) as session_id,
+        sessions.session_id,
         sessions.event_type,
         sessions.product_id,
         sessions.category,

@@ -16,7 +16,6 @@ profiled as (
     select
         customers.*,
         as_of.as_of_date,
-        {{ business_date('customers.registered_at') }} as registered_on,
         {{ business_date('customers.membership_expires_at') }} as membership_expires_on
     from {{ ref('dim_customers') }} as customers
     cross join {{ ref('int_as_of') }} as as_of

@@ -7,8 +7,7 @@ with
 
 customers as (
     select
-        customer_id, gender, age_band, membership_level, city_tier,
-        {{ business_date('registered_at') }} as registered_on,
+        customer_id, gender, age_band, membership_level, city_tier, registered_on,
         {{ business_date('membership_expires_at') }} as membership_expires_on
     from {{ ref('dim_customers') }}
     where can_profile

@@ -14,8 +14,7 @@ snapshots as (
 -- Known at a snapshot: whoever was registered by then. Who has no date of registration counts from the first fact.
 customers as (
     select
-        customer_id, gender, age, city_tier, can_profile,
-        {{ business_date('registered_at') }} as registered_on
+        customer_id, gender, age, city_tier, can_profile, registered_on
     from {{ ref('dim_customers') }}
     where can_profile
 ),

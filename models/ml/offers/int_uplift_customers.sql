@@ -20,8 +20,7 @@ as_of as (
 
 customers as (
     select
-        customer_id, gender, age, city_tier,
-        {{ business_date('registered_at') }} as registered_on
+        customer_id, gender, age, city_tier, registered_on
     from {{ ref('dim_customers') }}
     where can_profile
 ),

@@ -32,6 +32,8 @@ def inventory(manifest: Mapping[str, Any], register: Iterable[Mapping[str, str]]
 
 def _rows(project: Project, node: Mapping[str, Any], columns: Columns) -> Iterator[dict[str, Any]]:
     everything = [*columns.items(), *([] if columns.rest is None else [("*", columns.rest)])]
+    described = node.get("columns", {}).items()
+    unpublished = {name for name, column in described if column["config"]["meta"].get("published") is False}
     for name, value in everything:
         ways: dict[RawColumn, dict[frozenset[str], tuple[str, ...]]] = defaultdict(dict)
         for (raw, done), path in value.ways.items():
@@ -44,7 +46,7 @@ def _rows(project: Project, node: Mapping[str, Any], columns: Columns) -> Iterat
                 "relation": node["name"],
                 "layer": LAYERS.get(node["fqn"][1], node["fqn"][1]),
                 "is_stored": node["config"]["materialized"] != "view",
-                "is_published": bool(node["config"]["meta"].get("published")),
+                "is_published": bool(node["config"]["meta"].get("published")) and name not in unpublished,
                 "column_name": name,
                 "source_table": raw[0],
                 "source_column": raw[1],

@@ -174,9 +174,6 @@ VALID = {
     """,
     "dim_customers": """
         customer_id: concat('c', id)
-        name_masked: '张**'
-        phone_masked: '138****5678'
-        email_masked: 'a***@example.com'
         gender: if(id % 2 = 0, 'female', 'male')
         age: cast(30 + id % 50 as int)
         age_band: '30-39'
@@ -383,7 +380,6 @@ BROKEN = {
     ("stg_crm__service_tickets", "is_filled_satisfaction"): {"is_filled_satisfaction": "true"},
     ("dim_customers", "age, age_band"): {"age": "null"},
     ("dim_customers", "can_sms, can_push, can_email"): {"can_email": "null"},
-    ("dim_customers", "name_masked, phone_masked, email_masked"): {"name_masked": "'张三'"},
     ("fct_orders", "net_amount, gross_amount, discount_amount"): {"discount_amount": "cast(2 as decimal(18, 4))"},
     ("fct_orders", "refunded_amount, net_amount"): {"refunded_amount": "cast(18.0001 as decimal(18, 4))"},
     ("fct_refunds", "refund_date, order_date"): {"refund_date": "date '2024-04-30'"},

@@ -1,4 +1,4 @@
-"""Valid rows for the suites on links and columns of a source, and what breaks each; see gate_data.py."""
+"""Valid rows for the suites on links, columns and reidentification, and what breaks each; see gate_data.py."""
 
 LINKAGE = """
     relation: concat('stg_r', id)
@@ -17,8 +17,26 @@ COLUMN_PROFILE = """
     is_poorly_readable: false
     is_mostly_nothing: false
 """
+REIDENTIFICATION = """
+    table_name: concat('t', id)
+    combination: 'age+city'
+    k: 5
+    is_valid: true
+    is_over_limit: false
+    is_over_warning: false
+"""
 VALID = {f"stg_{source}__linkage": LINKAGE for source in ("crm", "shop", "app", "ads")} | {
     f"stg_{source}__column_profile": COLUMN_PROFILE for source in ("crm", "shop", "app", "ads", "partner", "geo", "fx")
 }
-FLAGS = ("is_over_limit", "is_unmatched", "is_dominated", "is_unreadable", "is_poorly_readable", "is_mostly_nothing")
+VALID |= {f"int_{domain}_reidentification": REIDENTIFICATION for domain in ("core", "profile")}
+FLAGS = (
+    "is_over_limit",
+    "is_unmatched",
+    "is_dominated",
+    "is_unreadable",
+    "is_poorly_readable",
+    "is_mostly_nothing",
+    "is_over_warning",
+)
 BROKEN = {(relation, flag): {flag: "true"} for relation in VALID for flag in FLAGS if f"{flag}:" in VALID[relation]}
+BROKEN |= {(relation, "is_valid"): {"is_valid": "false"} for relation in VALID if "is_valid:" in VALID[relation]}

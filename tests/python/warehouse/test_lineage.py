@@ -51,7 +51,7 @@ def test_every_model_is_followed(rows, manifest):
     treatments = defaultdict(set)
     for row in rows:
         treatments[row["relation"], row["column_name"]].add((row["source_column"], row["treatment"]))
-    assert treatments["dim_customers", "phone_masked"] == {("phone", "mask")}
+    assert treatments["stg_crm__customers", "phone_masked"] == {("phone", "mask")}
     assert treatments["dim_customers", "age_band"] >= {("birth_date", "generalise")}
     assert treatments["customer_segments", "customer_id"] >= {("customer_id", "none")}
     with_customers = {n["name"] for n in manifest["nodes"].values() if "customer_id" in n.get("columns", {})}
@@ -76,6 +76,14 @@ def test_what_is_planted_in_the_real_project_is_found(manifest, register, model,
     planted["compiled_code"] = planted["compiled_code"].replace(old, new, 1)
     found = leaks(inventory(changed, register), register)
     assert any(leak.startswith(f"{model}.") and "shows crm_customers.birth_date" in leak for leak in found)
+
+
+def test_no_telephone_number_address_or_member_is_published_in_any_form(rows):
+    """A mask of a number is nearly the number to who has a list of them, and a partner knows its members."""
+    known_to_others = {"name", "phone", "email", "id_number", "address", "member_id", "phone_hash", "anonymous_id"}
+    published = {(row["relation"], row["column_name"], row["source_column"]) for row in rows if row["is_published"]}
+    assert {way for way in published if way[2] in known_to_others} == set()
+    assert ("fct_events", "customer_id", "customer_id") in published
 
 
 def test_the_picture_in_the_docs_is_todays(compiled, capsys):

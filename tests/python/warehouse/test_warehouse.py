@@ -28,6 +28,14 @@ PUBLISHED = {
 }  # fmt: skip
 
 
+# What the marts need and readers do not get.
+WITHHELD = {
+    "customer_identities": {"source_id"},
+    "fct_events": {"anonymous_id"},
+    "fct_sessions": {"anonymous_id"},
+}
+
+
 def frame(server: harness.Server, columns: str, rest: str) -> pd.DataFrame:
     names = [name.split()[-1] for name in columns.split(", ")]
     return pd.DataFrame(server.query(f"select {columns} {rest}"), columns=names)
@@ -57,7 +65,10 @@ def test_bi_tools_see_every_mart_documented(as_built, served: harness.Server) ->
     for table in published:
         for name, _, comment in served.query(f"describe marketing.{table}"):
             assert comment, f"{table}.{name} has no comment"
-        assert as_built[f"marketing.{table}"] == as_built[f"marketing_build.{table}"]
+        shown, built = (harness.columns_of(served, f"{schema}.{table}") for schema in ("marketing", "marketing_build"))
+        assert built.keys() - shown.keys() == WITHHELD.get(table, set()) and shown.keys() <= built.keys(), table
+        compared = slice(1) if table in WITHHELD else slice(None)
+        assert as_built[f"marketing.{table}"][compared] == as_built[f"marketing_build.{table}"][compared]
 
 
 def test_no_table_is_crumbled_into_files(demo: harness.Demo) -> None:

@@ -288,7 +288,9 @@ def test_names_of_tables_and_columns_are_told_in_full(spark):
     assert json.loads(row["sample_keys"]) == ["stg_r7 / customer_id", "stg_r8 / customer_id"]
     assert row["message"].endswith("2 of 200 rows, stg_r7 / customer_id, stg_r8 / customer_id (critical)")
     plain = {path.stem for path in SUITES.glob("*.json") if suite(path.stem)["meta"].get("plain_key")}
-    assert plain == {relation for relation in VALID if relation.endswith(("__linkage", "__column_profile"))}
+    assert plain == {
+        relation for relation in VALID if relation.endswith(("__linkage", "__column_profile", "_reidentification"))
+    }
 
 
 def test_orders_of_the_future_fail(spark):

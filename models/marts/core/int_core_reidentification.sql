@@ -1,0 +1,1 @@
+{{ reidentification('core') }}

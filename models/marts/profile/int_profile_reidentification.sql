@@ -1,0 +1,2 @@
+-- depends_on: {{ ref('gate_customer') }}
+{{ reidentification('profile') }}
