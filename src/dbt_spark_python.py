@@ -385,7 +385,12 @@ class SessionHandle:
         if bindings is not None:
             sql = sql % tuple(sql_literal(value) for value in bindings)
         with _spark_errors():
-            self._frame = self.session.sql(sql.strip().rstrip(";"))
+            try:
+                self._frame = self.session.sql(sql.strip().rstrip(";"))
+            except Exception as error:
+                if not remove_leftovers(self.session, error):
+                    raise
+                self._frame = self.session.sql(sql.strip().rstrip(";"))
             _ = self._frame.schema  # Spark Connect finds a wrong query only when asked for its columns
 
     @property
@@ -430,6 +435,33 @@ def release(session: SparkSession) -> None:
         _open.remove(session)
     if is_connect(session):
         session.stop()
+
+
+def remove_leftovers(session: SparkSession, error: Exception) -> bool:
+    """Whether a table could not be made only because of files that a killed process left, and these are gone now.
+
+    Spark writes the files of `create table … as` before the catalogue knows the table. A process that is killed in
+    between leaves a folder without a table, and no later run could make that table. Only the folder that the table
+    would have is removed, and only where Spark runs in this process: a server that outlives its client cleans up.
+    """
+    get = getattr(error, "getCondition", None)
+    if is_connect(session) or get is None or get() != "LOCATION_ALREADY_EXISTS":
+        return False
+    parameters = error.getMessageParameters()  # type: ignore[attr-defined]
+    name, location = parameters["identifier"], parameters["location"].strip("'")
+    *_, database, table = (part.strip("`") for part in name.split("."))
+    described = {row[0]: row[1] for row in session.sql(f"describe database `{database}`").collect()}
+    path = session._jvm.org.apache.hadoop.fs.Path(location)  # type: ignore[union-attr]
+    home = session._jvm.org.apache.hadoop.fs.Path(described["Location"], table)  # type: ignore[union-attr]
+    if path.toUri().getPath() != home.toUri().getPath():
+        return False
+    # The table itself, or another one whose files lie there.
+    owners = session.sql(f"show table extended in `{database}` like '*'").collect()
+    if any(row.tableName == table or f"Location: {location}\n" in row.information for row in owners):
+        return False
+    path.getFileSystem(session._jsc.hadoopConfiguration()).delete(path, True)
+    logger.warning(f"Removed the files that a killed run left of {database}.{table}, which is no table.")
+    return True
 
 
 @contextmanager
