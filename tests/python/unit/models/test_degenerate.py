@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import harness
 from precision_marketing.models import elasticities, forecasting, lifetime_value, response
 from precision_marketing.models.bandits import channel_mix
 from precision_marketing.models.classification import train_candidates
@@ -155,7 +156,7 @@ def demand(frame: pd.DataFrame) -> np.ndarray:
 def segments(frame: pd.DataFrame) -> np.ndarray:
     rows = frame.assign(recency_days=frame["c"], frequency=1.0 + frame["y"], monetary=frame["a"], clv=frame["b"])
     select_k(rows)
-    strategies = pd.DataFrame({"segment_id": range(6), "segment_name": "s", "strategy": "s"})
+    strategies = pd.read_csv(harness.ROOT / "seeds" / "segment_strategies.csv")
     KMeansSegmenter(2, strategies).fit(rows)
     return np.empty(0)
 
