@@ -15,6 +15,7 @@
 
 {% macro verdict_reason() -%}
     case
+        when champion is null and failure is not null then concat('The training failed, so nothing is published: ', failure, '.')
         when champion is null then concat('Nothing was learned: it needs ', needs, '.')
         when is_baseline then concat('No candidate was surely ahead of ', baseline, ', which is what is published.')
         when gain <= 0 then concat('No better than ', baseline, '.')

@@ -38,9 +38,9 @@
 {%- endmacro %}
 
 
-{#- A coordinate to two decimals, about a kilometre. -#}
+{#- A coordinate, as `read_coordinate` reads it, to two decimals: about a kilometre. -#}
 {% macro generalise_coordinate(column) -%}
-    {%- set degrees = "try_cast(translate(" ~ column ~ ", ',\\u2212', '.-') as double)" -%}
+    {%- set degrees = read_coordinate(column) -%}
     case when abs({{ degrees }}) <= 180 then round({{ degrees }}, 2) end
 {%- endmacro %}
 

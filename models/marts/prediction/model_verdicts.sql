@@ -13,6 +13,12 @@ champions as (
     select * from runs where is_champion
 ),
 
+failures as (
+    select model, get_json_object(parameters, '$.failure') as failure
+    from runs
+    where not is_champion and get_json_object(parameters, '$.failure') is not null
+),
+
 figures as (
     select model, explode(metrics) as figure from champions
 ),
@@ -40,9 +46,11 @@ judged as (
         figures.figure.row_count as judged_rows,
         champions.training_rows,
         datediff(champions.trained_until, champions.trained_from) as history_days,
+        failures.failure,
         coalesce(shifts.features, array()) as shifted_features
     from judges
     left join champions on judges.model = champions.model
+    left join failures on judges.model = failures.model
     left join figures
         on champions.model = figures.model
         and replace(judges.metric, '{champion}', champions.algorithm) = figures.figure.metric

@@ -30,7 +30,7 @@ from precision_marketing.models.encoding import Encoder, Features, level_text
 from precision_marketing.models.evaluation import customer_codes, evaluate, log_losses
 from precision_marketing.models.inputs import require_columns
 from precision_marketing.models.odds_ratios import odds_ratios
-from precision_marketing.models.training import Metric, is_surely_ahead
+from precision_marketing.models.training import Metric, SettingError, is_surely_ahead
 
 DEFAULT_C = 0.1
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -148,7 +148,7 @@ def make_model(name: str, features: Features, C: float = DEFAULT_C, random_state
     name: one of ``CANDIDATES``. C: for the logistic ones. Raises ValueError for another name.
     """
     if name not in CANDIDATES:
-        raise ValueError(f"no candidate is called {name!r}; there are {', '.join(CANDIDATES)}")
+        raise SettingError(f"no candidate is called {name!r}; there are {', '.join(CANDIDATES)}")
     if name == "constant":
         model = ConstantRate()
     elif name.startswith("logistic"):
@@ -333,7 +333,8 @@ def train_candidates(
     every row, ``sklearn.base.clone(model).fit(frame, frame[target])``.
 
     With one class in training, or features that are all constant, only the constant rate can be fitted (see
-    ``skipped``); without test rows there are no metrics, and the simplest candidate stands.
+    ``skipped``, which also has candidates whose own fit fails); without test rows there are no metrics, and the
+    simplest candidate stands.
     Raises ValueError for no rows, absent or doubly declared columns, missing targets, times or customers, targets other
     than 0 and 1, unknown candidates, and a feature that is the target, the time or the customer.
     """
@@ -367,8 +368,11 @@ def train_candidates(
             skipped[name] = f"needs {LEAST_ROWS[name]} rows of each class in training, has {few}"
         else:
             # All candidates see the same columns, which are computed once.
-            model = make_model(name, features, C, random_state)["model"].fit(encoded, labels)
-            fitted[name] = Pipeline([("encoder", encoder), ("model", model)])
+            model = make_model(name, features, C, random_state)["model"]
+            try:
+                fitted[name] = Pipeline([("encoder", encoder), ("model", model.fit(encoded, labels))])
+            except (ValueError, ArithmeticError, RuntimeError) as error:
+                skipped[name] = f"could not be fitted: {error}"
 
     held = pd.DataFrame({"target": y[test]}, index=frame.index[test])
     held["customer"] = customers[test] if customers is not None else np.arange(test.sum())

@@ -29,7 +29,9 @@ What it cannot know. Week effects hold whatever moves all products of a category
 price against the others; where all prices of a category move as one, there is none to be had, and it comes from the
 other categories or is NaN. If prices are cut because a product's own demand is weak, low prices
 meet low demand and the elasticity comes out too close to 0. ``Elasticities.follows_demand`` tests whether past prices
-did follow past sales.
+did follow past sales. Where a price is seen in sales only, a low one, which sells, is seen soon and then stands in for
+weeks without a sale, in which it may be over; so low prices meet few sales, and elasticities come out too close to 0 or
+above it. ``unseen_share`` says how much of the time that concerns.
 
 Sources: Santos Silva and Tenreyro, "The log of gravity", Rev. Econ. Statist. 88 (2006); Correia, Guimaraes and Zylkin,
 "Verifying the existence of maximum likelihood estimates for generalized linear models" (2019), separation; Bell and
@@ -67,9 +69,11 @@ class Elasticities(NamedTuple):
     (after shrinkage), own_elasticity, own_standard_error (before; NaN where the product's own sales say nothing),
     own_weight (0 to 1: how much of the elasticity is the product's own), weeks (usable ones), price_changes, units,
     lowest_price, highest_price, last_price, weekly_units (expected at the last price, in an average one of the last
-    ``RECENT_WEEKS`` weeks, in stock), weekly_units_error (a standard error, as a share) and stock_known_share.
+    ``RECENT_WEEKS`` weeks, in stock), weekly_units_error (a standard error, as a share), stock_known_share,
+    unseen_share (of the weeks, 0 to 1: those without a sale before one at another price, either of which they may have
+    had) and is_fitted (whether the demand of its category could be fitted; if not, its own sales say nothing).
     categories: one row per category: category, products, informative_products (whose own sales say something),
-    elasticity, standard_error, elasticity_low, elasticity_high.
+    elasticity, standard_error, elasticity_low, elasticity_high, unseen_share (the products', by units).
     overall: one row, of a category not seen yet: elasticity, standard_error, elasticity_low, elasticity_high, and the
     standard deviations product_spread (within categories) and category_spread (of their means).
     dispersion: median over products of the variance of the scores in units of a Poisson count's.
@@ -179,11 +183,11 @@ def _profile(panel: _Panel, slope: np.ndarray, week: np.ndarray) -> tuple[np.nda
     return level, raw * np.exp(level)[:, None]
 
 
-def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start: _Fit | None) -> _Fit:
+def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start: _Fit | None) -> _Fit | None:
     """Slopes that maximise the Poisson likelihood less penalty / 2 * (slope - prior mean)^2, by Newton's method.
 
     Levels are profiled out; week effects are eliminated from each step by Schur's complement, so a step costs
-    O(n t^2 + t^3). Raises RuntimeError if it does not converge.
+    O(n t^2 + t^3). None if it does not converge.
     """
     used = panel.units.sum(axis=0) > 0  # a week without any sale has the effect minus infinity and says nothing more
     panel = panel._replace(**{name: getattr(panel, name)[:, used] for name in ("units", "exposure", "log_price")})
@@ -208,7 +212,10 @@ def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start
         weeks += expected.sum() / len(week) ** 2  # levels and week effects share a constant: week effects add up to 0
         week_score = residual.sum(axis=0) - cross.T @ (score / own)
         # Weeks that no product tells apart leave a direction of which nothing is known: the step is the shortest.
-        week_step = np.linalg.lstsq(weeks - cross.T @ (cross / own[:, None]), week_score)[0]
+        try:
+            week_step = np.linalg.lstsq(weeks - cross.T @ (cross / own[:, None]), week_score)[0]
+        except np.linalg.LinAlgError:
+            return None
         slope_step = (score - cross @ week_step) / own
         if max(np.abs(slope_step).max(), np.abs(week_step).max()) < 1e-7:
             factors = np.zeros(len(used))
@@ -224,7 +231,7 @@ def _fit_panel(panel: _Panel, prior_mean: np.ndarray, penalty: np.ndarray, start
             if np.isfinite(new_best) and new_best >= best - 1e-9 * abs(best):
                 break
         slope, week, level, expected, best = new_slope, new_week, new_level, new_expected, new_best
-    raise RuntimeError("the demand of a category did not converge")
+    return None
 
 
 def _cluster_sums(panel: _Panel, values: np.ndarray) -> np.ndarray:
@@ -395,10 +402,28 @@ def _product_rows(sales: pd.DataFrame) -> pd.DataFrame:
     found = pd.DataFrame({
         "weeks": by_product.size(), "price_changes": changes.groupby(stocked["product_id"]).sum(),
         "units": by_product["units"].sum(), "lowest_price": by_product["price"].min(),
-        "highest_price": by_product["price"].max(), "stock_known_share": known,
+        "highest_price": by_product["price"].max(), "stock_known_share": known, "unseen_share": _unseen_share(stocked),
     })  # fmt: skip
     rows = rows.merge(found, left_on="product_id", right_index=True, how="left")
-    return rows.fillna({"weeks": 0, "price_changes": 0, "units": 0.0}).astype({"weeks": int, "price_changes": int})
+    nothing = {"weeks": 0, "price_changes": 0, "units": 0.0, "unseen_share": 0.0}
+    return rows.fillna(nothing).astype({"weeks": int, "price_changes": int})
+
+
+def _unseen_share(stocked: pd.DataFrame) -> pd.Series:
+    """Of each product's weeks in stock, in order: the share in a run without a sale before a sale at another price."""
+    product = stocked["product_id"]
+    is_sold = stocked["units"] > 0
+    run = is_sold.groupby(product).cumsum() - is_sold  # weeks without a sale and the sale that ends them
+    ends = is_sold & ((stocked["price"] / stocked.groupby("product_id")["price"].shift() - 1).abs() > 1e-6)
+    is_unseen = ends.groupby([product, run]).transform("any") & ~is_sold
+    return is_unseen.groupby(product).mean()
+
+
+def _mean_by_units(products: pd.DataFrame, category: np.ndarray, groups: int) -> np.ndarray:
+    """Mean unseen_share of each category (groups,), products weighted by units; 0 where nothing was sold."""
+    units = products["units"].to_numpy()
+    total = np.bincount(category, units, groups)
+    return np.bincount(category, units * products["unseen_share"].to_numpy(), groups) / np.where(total > 0, total, 1)
 
 
 def _require_weeks_without_sales(panels: list[_Panel], fits: list[_Fit]) -> None:
@@ -448,8 +473,8 @@ def fit_elasticities(sales: pd.DataFrame) -> Elasticities:
     share of the week's days in stock; null: unknown, counts as in stock). Other columns are ignored; weeks before a
     product's launch may be absent. No rows give empty tables.
     Raises ValueError that names the column for null keys, a product and week or a product's category given twice,
-    numbers out of range, and for sales from which the weeks without a sale have been dropped; RuntimeError if the
-    likelihood does not converge.
+    numbers out of range, and for sales from which the weeks without a sale have been dropped. A category whose demand
+    cannot be fitted has the others' elasticity; where the shrinkage does not come to rest, no product counts as fitted.
     """
     sales = _checked(sales)
     products = _product_rows(sales)
@@ -458,12 +483,15 @@ def fit_elasticities(sales: pd.DataFrame) -> Elasticities:
     n = len(products)
     prior_mean, prior_variance, dispersion = np.full(n, START[0]), START[1], np.ones(n)
     fits: list[_Fit] = []
-    elasticity = prior_mean
+    elasticity, is_at_rest = prior_mean, True
     for _ in range(30):
         estimates, variances = np.full(n, np.nan), np.full(n, np.inf)
         priors = [(prior_mean[own], dispersion[own] / prior_variance) for own in (panel.products for panel in panels)]
         starts: list[_Fit | None] = [*fits] or [None] * len(panels)
-        fits = [_fit_panel(panel, *prior, start) for panel, prior, start in zip(panels, priors, starts, strict=True)]
+        tried = [_fit_panel(panel, *prior, start) for panel, prior, start in zip(panels, priors, starts, strict=True)]
+        kept = [place for place, fit in enumerate(tried) if fit is not None]
+        panels, priors = [panels[place] for place in kept], [priors[place] for place in kept]
+        fits = [fit for fit in tried if fit is not None]
         scores = [_scores(panel, fit, *prior) for panel, fit, prior in zip(panels, fits, priors, strict=True)]
         counts, shocks = _dispersion(scores) if scores else (1.0, 0.0)
         shared = np.zeros(len(names))
@@ -480,7 +508,11 @@ def fit_elasticities(sales: pd.DataFrame) -> Elasticities:
         prior_mean = shrinkage.categories[0][category]
         prior_variance = max(shrinkage.spreads[0], 0.05) ** 2
     else:
-        raise RuntimeError("the elasticities did not converge")
+        is_at_rest = False
+    is_fitted = np.zeros(n, bool)
+    for panel in panels:
+        is_fitted[panel.products] = is_at_rest
+    is_fitted |= (products["units"] == 0).to_numpy()
     _require_weeks_without_sales(panels, fits)
     mean, variance, weight = shrinkage.products
     units, units_error = np.zeros(n), np.full(n, np.nan)
@@ -492,16 +524,18 @@ def fit_elasticities(sales: pd.DataFrame) -> Elasticities:
         units_error[own] = np.sqrt(noise + distance**2 * variance[own])
     products = with_interval(products, mean, variance).assign(
         own_elasticity=estimates, own_standard_error=np.where(np.isfinite(variances), np.sqrt(variances), np.nan),
-        own_weight=weight, weekly_units=units, weekly_units_error=units_error,
+        own_weight=weight, weekly_units=units, weekly_units_error=units_error, is_fitted=is_fitted,
     )  # fmt: skip
     categories = with_interval(pd.DataFrame({
         "category": names, "products": np.bincount(category, minlength=len(names)),
         "informative_products": np.bincount(category, np.isfinite(variances), len(names)).astype(int),
+        "unseen_share": _mean_by_units(products, category, len(names)),
     }), *shrinkage.categories[:2])  # fmt: skip
     spreads = pd.DataFrame([shrinkage.spreads], columns=["product_spread", "category_spread"])
     overall = with_interval(spreads, *shrinkage.overall[:, None])
     columns = ["product_id", "category", "elasticity", "standard_error", "elasticity_low", "elasticity_high",
                "own_elasticity", "own_standard_error", "own_weight", "weeks", "price_changes", "units", "lowest_price",
-               "highest_price", "last_price", "weekly_units", "weekly_units_error", "stock_known_share"]  # fmt: skip
+               "highest_price", "last_price", "weekly_units", "weekly_units_error", "stock_known_share", "unseen_share",
+               "is_fitted"]  # fmt: skip
     spread_over = float(np.median(dispersion)) if n else np.nan
     return Elasticities(products[columns], categories, overall, spread_over, _follows_demand(panels, fits))

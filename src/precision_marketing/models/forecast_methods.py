@@ -40,6 +40,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from precision_marketing.models.inputs import require_columns
+from precision_marketing.models.training import SettingError
 
 WEEK = 7
 BASELINE = "seasonal_naive"
@@ -121,7 +122,7 @@ def _event_days(events: pd.DataFrame | None, dates: pd.DatetimeIndex) -> np.ndar
     require_columns(events, ("event", "day"), "the frame of events")
     texts = events["day"].astype(str)
     if not texts.str.fullmatch(r"(\d{4}-)?\d{2}-\d{2}").all():
-        raise ValueError("day of an event must be MM-DD (every year) or YYYY-MM-DD")
+        raise SettingError("day of an event must be MM-DD (every year) or YYYY-MM-DD")
     for code, day in zip(pd.factorize(events["event"], sort=True)[0], texts, strict=True):
         days[dates.strftime("%m-%d" if len(day) == 5 else "%Y-%m-%d") == day] = code
     return days

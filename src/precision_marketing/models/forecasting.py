@@ -30,7 +30,7 @@ from precision_marketing.models.forecast_methods import (
     nan_mean,
 )
 from precision_marketing.models.inputs import require_columns
-from precision_marketing.models.training import Metric
+from precision_marketing.models.training import Metric, SettingError
 
 TIE = 0.01
 BOOTSTRAPS = 2_000
@@ -43,7 +43,7 @@ CHOICE_COLUMNS = ("series_id", "group", "method", "mae", "wape", "baseline_mae",
 
 def _check(horizon: int, methods: Sequence[str]) -> None:
     if int(horizon) != horizon or horizon < 1:
-        raise ValueError(f"the horizon must be a whole number of days from 1, not {horizon!r}")
+        raise SettingError(f"the horizon must be a whole number of days from 1, not {horizon!r}")
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ValueError(f"unknown methods: {', '.join(map(str, unknown))}; there are {', '.join(METHODS)}")

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from lifelines import CoxPHFitter, WeibullAFTFitter, WeibullFitter
-from lifelines.exceptions import ConvergenceError
+from lifelines.exceptions import ConvergenceError, StatError
 from scipy import stats
 
 from precision_marketing.models.experiments import holm
@@ -54,6 +54,7 @@ KEPT = "kept, not proportional: strata would hold too few losses; coefficient is
 ASSUMED = "assumed proportional, as Weibull has it"
 CONSTANT = "dropped: constant"
 COLLINEAR = "dropped: follows from the covariates before it"
+UNFITTED = "dropped: the model does not converge with it"
 
 
 class Lives(NamedTuple):
@@ -292,16 +293,24 @@ def breslow(lives: Lives, log_hazard: np.ndarray) -> dict[str, Any]:
     return {"days": days.tolist(), "cumulative_hazard": hazard.tolist(), "rate_beyond": float(rate)}
 
 
+class NoConvergence(ValueError):
+    """The model has no solution with these covariates that can be found."""
+
+
 def _quietly(fit: Any) -> Any:
-    """What ``fit(penalizer)`` returns, with a firmer ridge if it does not converge."""
+    """What ``fit(penalizer)`` returns, with a firmer ridge if it does not converge. Raises NoConvergence."""
     for penalizer in (RIDGE, 100 * RIDGE):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return fit(penalizer)
-        except ConvergenceError as error:
-            failure = error
-    raise ValueError(f"the model does not converge on these covariates: {failure}") from failure
+                fitted = fit(penalizer)
+        except (ConvergenceError, StatError, ArithmeticError, np.linalg.LinAlgError) as error:
+            failure = str(error)
+            continue
+        if np.isfinite(fitted.params_.to_numpy()).all() and np.isfinite(fitted.variance_matrix_.to_numpy()).all():
+            return fitted
+        failure = "its estimates or their errors are not finite"
+    raise NoConvergence(f"the model does not converge on these covariates: {failure}")
 
 
 def _lifelines_frame(matrix: np.ndarray, lives: Lives) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -374,8 +383,12 @@ def _fit_weibull(
     """
     matrix = _encode(frame, design)
     if matrix.shape[1] == 0:
-        fitted = _quietly(lambda _: WeibullFitter().fit(lives.end, lives.lost, entry=lives.entry))
-        baseline = {"shape": float(fitted.rho_), "scale_days": float(fitted.lambda_)}
+        try:
+            fitted = _quietly(lambda _: WeibullFitter().fit(lives.end, lives.lost, entry=lives.entry))
+            baseline = {"shape": float(fitted.rho_), "scale_days": float(fitted.lambda_)}
+        except NoConvergence:  # such as where all are lost on one day: a constant hazard, losses per day at risk
+            days = float((lives.end - lives.entry).sum())
+            baseline = {"shape": 1.0, "scale_days": days / float(lives.lost.sum())}
         return {"coefficients": [], "strata": [], "weibull": baseline}, {"coefficients": np.empty(0), "errors": []}
     data, names = _lifelines_frame(matrix, lives)
     fitted = _quietly(lambda penalizer: WeibullAFTFitter(penalizer=penalizer).fit(data, **names))
@@ -451,14 +464,43 @@ def _reference(model: dict[str, Any], design: Sequence[Mapping[str, Any]], frame
     model |= {"reference_day": float(day), "mean_log_baseline": float(np.log(hazard).mean())}
 
 
+def _fit_both(
+    frame: pd.DataFrame, lives: Lives, design: Sequence[Mapping[str, Any]], alpha: float
+) -> tuple[tuple[dict[str, Any], dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]]:
+    """Cox's and Weibull's model with their reports. Raises NoConvergence."""
+    return _fit_cox(frame, lives, design, alpha), _fit_weibull(frame, lives, design)
+
+
+def _is_fitted(frame: pd.DataFrame, lives: Lives, design: Sequence[Mapping[str, Any]], alpha: float) -> bool:
+    try:
+        _fit_both(frame, lives, design, alpha)
+    except NoConvergence:
+        return False
+    return True
+
+
 def fit_models(
     frame: pd.DataFrame, lives: Lives, covariates: Sequence[str], references: Mapping[str, str], alpha: float
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], dict[str, pd.DataFrame]]:
-    """The design, both models as plain numbers, and the drivers of both."""
+    """The design, both models as plain numbers, and the drivers of both.
+
+    Covariates with which a model does not converge are left out, and the drivers say so: those that fail alone, or all
+    where the rest fails together. Without covariates everybody is at the same risk.
+    """
     design, dropped = _learn_design(frame, covariates, references)
     models, reports = {}, {}
-    models["cox"], reports["cox"] = _fit_cox(frame, lives, design, alpha)
-    models["weibull"], reports["weibull"] = _fit_weibull(frame, lives, design)
+    try:
+        found = _fit_both(frame, lives, design, alpha)
+    except NoConvergence:
+        kept = [rule for rule in design if not rule["columns"] or _is_fitted(frame, lives, [rule], alpha)]
+        if not _is_fitted(frame, lives, kept, alpha):
+            kept = [rule for rule in design if not rule["columns"]]
+        lost = [rule for rule in design if rule not in kept]
+        dropped |= {(rule["covariate"], level): UNFITTED for rule in lost for level in rule["columns"]}
+        design = [rule if rule in kept else rule | {"columns": []} for rule in design]
+        found = _fit_both(frame, lives, design, alpha)
+    for name, (model, report) in zip(("cox", "weibull"), found, strict=True):
+        models[name], reports[name] = model, report
     reports["weibull"] |= {"ph": reports["cox"]["ph"], "treatment": {}}
     day = float(np.median(lives.end[lives.lost]))
     for model in models.values():

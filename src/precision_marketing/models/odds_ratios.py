@@ -93,8 +93,8 @@ def odds_ratios(
     feature that the others are compared with, by default its most frequent one.
     Returns ``ODDS_COLUMNS``: one row for the intercept (reference levels, numbers at their means), one per number (per
     unit of the feature), one per level other than the reference. coefficient and standard_error are log odds;
-    odds_ratio, ci_low and ci_high are odds. A column that is a combination of earlier ones has NaN. Empty unless y has
-    both classes. Raises ValueError for a reference that is no level.
+    odds_ratio, ci_low and ci_high are odds. A column that is a combination of earlier ones has NaN, and all have where
+    the fit is singular. Empty unless y has both classes. Raises ValueError for a reference that is no level.
     """
     (y,) = labels_and_scores(y)
     if not 0 < y.sum() < len(y):
@@ -113,7 +113,11 @@ def odds_ratios(
     X = np.column_stack([np.ones(len(y)), encoded])
     independent = _independent(X)
     X = X[:, independent]
-    beta, inverse, residuals = _firth(X, y)
+    try:
+        beta, inverse, residuals = _firth(X, y)
+    except np.linalg.LinAlgError:  # columns that are nearly combinations of others, or numbers of very different sizes
+        nothing = np.full(X.shape[1], np.nan)
+        beta, inverse, residuals = nothing, np.diag(nothing), np.full(len(y), np.nan)
     variance = np.diag(inverse)
     codes = customer_codes(groups, len(y))
     count = codes.max() + 1

@@ -58,7 +58,8 @@ def fit_prices(
 
     scale: customers of the sample per customer of all; capacities: (R,) of the sample, by default those of the offers
     times scale; typical: by default the mean profit of the pairs that pay. Without customers or pairs that pay, all
-    prices are 0. Raises ValueError unless 0 < scale <= 1; RuntimeError where HiGHS finds no optimum.
+    prices are 0, as they are where HiGHS finds no optimum: then ``cells_to_drop`` alone keeps the limits, and the gap
+    of the plan says what that may cost. Raises ValueError unless 0 < scale <= 1.
     """
     if not 0 < scale <= 1:
         raise ValueError(f"scale must lie above 0 and up to 1, not {scale}")
@@ -82,7 +83,7 @@ def fit_prices(
     right = np.concatenate([most / size, np.ones(len(campaigns)), sample.caps.astype(float)])
     found = optimize.linprog(-values, A_ub=sparse.vstack(parts, format="csr"), b_ub=right, method="highs")
     if found.status != 0:
-        raise RuntimeError(f"no prices were found for the offers: {found.message}")
+        return make_prices(np.zeros(len(most)), typical, offers)
     duals = np.maximum(-found.ineqlin.marginals[: len(most)], 0.0)
     return make_prices(duals * typical / size, typical, offers)
 

@@ -23,7 +23,7 @@ from precision_marketing.models.recommendations import (
     ShrunkCosine,
     recommend,
 )
-from precision_marketing.models.training import Metric, is_surely_ahead
+from precision_marketing.models.training import Metric, SettingError, is_surely_ahead
 
 BASELINE = "popularity"
 FAMILIES = (BASELINE, "shrunk_cosine", "item_pearson", "ease")
@@ -173,7 +173,7 @@ def families(names: Sequence[str] = FAMILIES) -> list[list[Trial]]:
     """
     unknown = sorted(set(names) - set(FAMILIES))
     if unknown:
-        raise ValueError(f"no such candidate: {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
+        raise SettingError(f"no such candidate: {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
     made: dict[str, list[RankingModel]] = {
         "shrunk_cosine": [ShrunkCosine()],
         "item_pearson": [ItemPearson()],

@@ -140,7 +140,7 @@ def fit_response(weeks: pd.DataFrame, seed: int = 0) -> dict[str, Curve]:
         raise ValueError("revenue is infinite or not a number in some rows")
     if frame.duplicated(["channel", "week"]).any():
         raise ValueError("a week of a channel comes twice")
-    return {str(name): _curve(str(name), own, seed) for name, own in frame.groupby("channel", sort=True)}
+    return {str(name): _bendable_curve(str(name), own, seed) for name, own in frame.groupby("channel", sort=True)}
 
 
 def response_table(curves: Mapping[str, Curve]) -> pd.DataFrame:
@@ -260,6 +260,20 @@ def _week_numbers(week: pd.Series) -> np.ndarray:
     if (since % 1 != 0).any():
         raise ValueError("week is not a whole number of weeks after the first in some rows")
     return since.astype(int)
+
+
+def _bendable_curve(channel: str, own: pd.DataFrame, seed: int) -> Curve:
+    """As ``_curve``; no curve, with the reason, where the numbers of the channel allow no fit."""
+    try:
+        return _curve(channel, own, seed)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        unknown, spend = np.full(len(PARAMETERS), np.nan), own["spend"]
+        reason = f"no curve could be fitted: {error}"
+        weeks = int(own["revenue"].notna().sum())
+        return Curve(
+            channel, "line", UNDECIDED, reason, weeks, float(spend.mean()), float(spend.max()), np.nan, unknown,
+            unknown[None],
+        )  # fmt: skip
 
 
 def _curve(channel: str, own: pd.DataFrame, seed: int) -> Curve:

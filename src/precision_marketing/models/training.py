@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     pass
 
 
+class SettingError(ValueError):
+    """A setting of the project that cannot be: whoever set it must be told, so no training goes on without it."""
+
+
 class Metric(NamedTuple):
     """A figure about a trained model on data that it did not see.
 
@@ -58,7 +62,8 @@ class Candidate:
 class Training:
     """The candidates of one training, the name of the best one, and the days and rows it learned from.
 
-    ``profile`` describes the inputs (``drift.profile``), to be compared with what is scored later.
+    ``profile`` describes the inputs (``drift.profile``), to be compared with what is scored later. ``failure`` says why
+    the training gave no champion; '' where there is one.
     """
 
     candidates: Sequence[Candidate]
@@ -67,3 +72,10 @@ class Training:
     trained_from: dt.date | None = None
     trained_until: dt.date | None = None
     profile: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+
+def failed(error: Exception) -> Training:
+    """A training without a champion, and why: nothing is published but the reason (`model_verdicts`)."""
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return Training([Candidate("none", None, parameters={"failure": reason})], "none", 0, failure=reason)

@@ -65,14 +65,14 @@ def _in_pieces(one: dict, curve: Curve, plan_weeks: int) -> pd.DataFrame:
 
 
 def _interval(shown: np.ndarray, revenue: np.ndarray) -> tuple[float, float]:
-    """The 95% interval of a ratio of sums over weeks, not below 0; (NaN, NaN) of fewer than ``LEAST_WEEKS``."""
+    """The 95% interval of a ratio of sums over weeks, not below 0 unless it is; (NaN, NaN) below ``LEAST_WEEKS``."""
     n = len(shown)
     if n < LEAST_WEEKS:
         return np.nan, np.nan
     ratio = revenue.sum() / shown.sum()
     error = np.sqrt(((revenue - ratio * shown) ** 2).sum() * n / (n - 1)) / shown.sum()
     radius = stats.t.ppf(0.975, n - 1) * error
-    return max(0.0, ratio - radius), ratio + radius
+    return min(max(0.0, ratio - radius), ratio), ratio + radius
 
 
 def allocation(
@@ -90,8 +90,9 @@ def allocation(
 
     given: seeds/budget_channels.csv; without rows the channels are measured from weeks (`int_channel_weeks`). money:
     for one period; None for what the measured channels spent in as many weeks on average. The robust plan stands beside
-    the nominal one where every channel has an interval. Limits that clash and returns without one do not stop a build:
-    the rows then have no volume, and a reason that names them. Raises ValueError for channels without money.
+    the nominal one where every channel has an interval. Limits that clash, returns without one and a program that no
+    solver solves do not stop a build: the rows then have no volume, and a reason that names them. Raises ValueError for
+    channels without money.
     """
     if len(given):
         if money is None:
@@ -112,8 +113,9 @@ def allocation(
             channels[names], money * periods, periods=periods, period_budgets=[money] * periods,
             protection=protection if has_intervals else 0.0,
         )  # fmt: skip
-    except (ConflictError, UnboundedError) as error:
+    except (ConflictError, UnboundedError, RuntimeError) as error:
         status = "infeasible" if isinstance(error, ConflictError) else "unbounded"
+        status = "not solved" if isinstance(error, RuntimeError) else status
         rows = [(period, name) for period in range(1, periods + 1) for name in sorted(basis.index)]
         found = pd.DataFrame(rows, columns=["period", "channel"])
         found = found.assign(plan="nominal", status=status, reason=str(error), verdict="no plan")

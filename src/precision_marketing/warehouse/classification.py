@@ -70,6 +70,7 @@ def _training(frame: pd.DataFrame, trained: Trained, features: Features, days: p
             tables["coefficients"] = trained.coefficients
         parameters: dict[str, Any] = {"C": trained.C} if name.startswith("logistic") else {}
         parameters |= {"features": [*features.numeric, *features.categorical], "rows": trained.rows}
+        parameters |= {"skipped": trained.skipped} if trained.skipped else {}
         candidates.append(Candidate(name, model, trained.metrics[name], parameters, tables))
     return Training(
         candidates, trained.champion, len(frame), days.min(), days.max(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from precision_marketing.models.elasticities import Elasticities, fit_elasticities
@@ -36,7 +37,8 @@ def recommended(
     """A row per product of `dim_products` (columns product_id, category, unit_cost) with ``PRICE_SCHEMA``.
 
     weeks: `int_product_weeks`. Elasticities are learned from at most ``PANEL_ROWS`` of its rows, whole products by
-    hash; a product left out has its category's. No products give no rows.
+    hash; a product left out has its category's. No products give no rows; where nothing can be learned from the weeks,
+    the rows say why.
     """
     listed: pd.DataFrame = products.toPandas()
     listed = listed.sort_values("product_id", ignore_index=True)
@@ -44,7 +46,10 @@ def recommended(
         return pd.DataFrame(columns=COLUMNS)
     listed["unit_cost"] = pd.to_numeric(listed["unit_cost"])
     listed["category"] = listed["category"].fillna("(none)")
-    learned = _elasticities(weeks)
+    learned, failure = _elasticities(weeks)
+    if learned is None:
+        nothing = {"is_beyond_seen": False, "weeks": 0, "price_changes": 0, "reason": f"no recommendation: {failure}"}
+        return listed[["product_id", "category"]].assign(**nothing).reindex(columns=COLUMNS)
     found = recommend_prices(learned, listed, largest_change=largest_change, margin_floor=margin_floor)
     known = learned.products[["product_id", "weeks", "price_changes"]]
     found = found.merge(listed[["product_id", "category"]], on="product_id").merge(known, on="product_id", how="left")
@@ -61,7 +66,8 @@ def quiet_hours(
     columns = column_names(HOUR_SCHEMA)
     if counted.empty or gross_margin is None or not 0 < gross_margin <= 1:
         return pd.DataFrame(columns=columns)
-    overall = _elasticities(weeks).overall.iloc[0]
+    learned, _ = _elasticities(weeks)
+    overall = {"elasticity": np.nan, "standard_error": np.nan} if learned is None else learned.overall.iloc[0]
     found = off_peak(
         counted,
         float(overall["elasticity"]),
@@ -72,7 +78,11 @@ def quiet_hours(
     return found[columns]
 
 
-def _elasticities(weeks: SparkDataFrame) -> Elasticities:
+def _elasticities(weeks: SparkDataFrame) -> tuple[Elasticities | None, str]:
+    """What the weeks teach; None where they cannot be learned from, and why."""
     sales = registry.sample(weeks, "product_id", PANEL_ROWS, ["product_id", "week_start_date"])
     sales = sales.rename(columns={"week_start_date": "week"})
-    return fit_elasticities(sales.assign(category=sales["category"].fillna("(none)")))
+    try:
+        return fit_elasticities(sales.assign(category=sales["category"].fillna("(none)"))), ""
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        return None, str(error)

@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from dbt.adapters.events.logging import AdapterLogger
 
-from precision_marketing.models.training import Candidate, Training
+from precision_marketing.models.training import Candidate, SettingError, Training, failed
 from precision_marketing.privacy import vault
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ RUN_SCHEMA = (
 # One row per reason: the strongest first.
 REASON_SCHEMA = "array<struct<feature:string, contribution:double, reason:string>>"
 PACKAGE = "precision_marketing"
+log = AdapterLogger("Training")  # dbt's own lines
 # A pickle is made for the versions that wrote it.
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lifelines")
 
@@ -168,13 +170,15 @@ def run_rows(model: str, as_of_date: dt.date, training: Training | None, made_by
         raise ValueError(f"{model}: the champion {training.champion!r} is not among {sorted(artefacts)}")
     version = f"{as_of_date:%Y%m%d}-{hashlib.sha256(artefacts[training.champion]).hexdigest()[:8]}"
 
+    champion = None if training.failure else training.champion
+
     def signature(c: Candidate) -> str:
-        names = (model, version, c.algorithm, c.algorithm == training.champion, as_of_date, made_by)
+        names = (model, version, c.algorithm, c.algorithm == champion, as_of_date, made_by)
         return sign({**dict(zip(SIGNED, names, strict=True)), "artefact": artefacts[c.algorithm]})
 
     return [
         (
-            model, version, c.algorithm, c.algorithm == training.champion, as_of_date, training.trained_from,
+            model, version, c.algorithm, c.algorithm == champion, as_of_date, training.trained_from,
             training.trained_until, int(training.rows), _json(c.parameters),
             [(m.metric, m.segment, *(_number(v) for v in (m.value, m.ci_low, m.ci_high, m.baseline)),
               None if m.rows is None else int(m.rows)) for m in c.metrics],
@@ -196,7 +200,9 @@ def train(
     """The body of a training model: the rows of RUN_SCHEMA.
 
     as_of: one row with ``as_of_date``. ``fit`` is a function of this package with its arguments; None from it means
-    that there is nothing to learn from, and the table is empty. The approved version's rows are kept as they are if
+    that there is nothing to learn from, and the table is empty. A fit that fails on what the data hold leaves one row,
+    no champion, with the reason (``training.failed``); a setting that cannot be is an error. The approved version's
+    rows are kept as they are if
     they were trained less than ``retrain_after_days`` before that day, by the same code, libraries and ``settings``,
     and their signature fits.
     """
@@ -210,11 +216,25 @@ def train(
         rows = kept.select(*columns).collect()
         ages = [(as_of_date - row.as_of_date).days for row in rows]
         same = all(row.made_by == maker for row in rows)
-        if rows and same and all(0 <= age < retrain_after_days for age in ages):
+        if any(row.is_champion for row in rows) and same and all(0 <= age < retrain_after_days for age in ages):
             if all(is_ours(row.asDict()) for row in rows):
                 return session.createDataFrame([tuple(row) for row in rows], RUN_SCHEMA)
-    trained = run_rows(name.removeprefix("ml_").removesuffix("_model"), as_of_date, fit(), maker)
+    model = name.removeprefix("ml_").removesuffix("_model")
+    trained = run_rows(model, as_of_date, _bendable(model, fit), maker)
     return session.createDataFrame(trained, RUN_SCHEMA)
+
+
+def _bendable(model: str, fit: Callable[[], Training | None]) -> Training | None:
+    """What ``fit`` gives, or the reason why it fails on these data; a wrong setting and a fault of Spark are raised."""
+    from pyspark.errors import PySparkException
+
+    try:
+        return fit()
+    except (SettingError, NotImplementedError, RecursionError, PySparkException):
+        raise
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        log.warning(f"{model}: the training failed, so nothing is published: {error}")
+        return failed(error)
 
 
 def approved(session: SparkSession, schema: str, name: str) -> SparkDataFrame | None:

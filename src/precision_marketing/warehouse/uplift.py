@@ -25,6 +25,8 @@ FEATURES = Features(
 def train(customers: SparkDataFrame) -> Training | None:
     """Learn from the rows of `int_uplift_customers` that were in an experiment; None where no experiment has two arms.
 
+    An experiment that cannot be learned from is left out, and the candidates' parameters say why.
+
     A candidate's model is a dict of `UpliftModel` by experiment. The experiment with most customers names the champion,
     and its figures stand for the model; those of the others have the experiment as their segment.
     """
@@ -32,10 +34,14 @@ def train(customers: SparkDataFrame) -> Training | None:
         customers.where("experiment_id is not null"), "customer_id", TRAINING_ROWS, ["experiment_id", "customer_id"]
     )
     trained: dict[str, TrainedUplift] = {}
+    left_out: dict[str, str] = {}
     for experiment, own in rows.groupby("experiment_id", sort=True):
         if own["is_treated"].nunique() == 2:
             own = own.assign(is_treated=own["is_treated"].astype(int), has_ordered=own["has_ordered"].astype(int))
-            trained[str(experiment)] = train_uplift(own, "is_treated", "has_ordered", FEATURES, "customer_id")
+            try:
+                trained[str(experiment)] = train_uplift(own, "is_treated", "has_ordered", FEATURES, "customer_id")
+            except (ValueError, ArithmeticError, RuntimeError) as error:
+                left_out[str(experiment)] = str(error)
     if not trained:
         return None
     leading = max(trained, key=lambda name: trained[name].training.rows)
@@ -45,6 +51,7 @@ def train(customers: SparkDataFrame) -> Training | None:
     for candidate in trained[leading].training.candidates:
         models = {leading: candidate.model} | {name: found.model for name, found in others.items()}
         parameters = {**candidate.parameters, "experiments": sorted(trained), "verdict": trained[leading].verdict}
+        parameters |= {"left_out": left_out} if left_out else {}
         own = list(candidate.metrics)
         if candidate.algorithm == trained[leading].training.champion and trained[leading].gain not in own:
             own.append(trained[leading].gain)  # of the average too: nothing was surely ahead of it

@@ -143,6 +143,18 @@ def test_numbers_of_other_countries(words: SparkSession, ansi: bool) -> None:
     assert_read(words, cases, ansi=ansi)
 
 
+def test_a_coordinate_made_coarser_is_read_as_any_other(spark: SparkSession) -> None:
+    """What is written with a degree sign or a decimal comma keeps its place, to a kilometre."""
+    written = {
+        "31.2304": 31.23, "31,2304": 31.23, "31.2304°": 31.23, "31,2304 °": 31.23, "\u2212121.4737": -121.47,
+        "-0.5": -0.5, "180": 180.0, "180.01": None, "1e3": None, "NaN": None, "north": None, None: None,
+    }  # fmt: skip
+    spark.createDataFrame([(text,) for text in written], "degrees string").createOrReplaceTempView("raw_degrees")
+    coarse = staging_sql.macros({})["generalise_coordinate"]("degrees")
+    found = spark.sql(f"select degrees, {coarse} as coarse from raw_degrees").collect()
+    assert {row.degrees: row.coarse for row in found} == written
+
+
 def test_numbers_are_read_as_each_country_reads_them(words: SparkSession) -> None:
     """Written by the rules of a country, and noise: what can be read one way only proves how its column is written."""
     random = Random(20240305)

@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import PoissonRegressor
 
 from decision_parts.prices import CATEGORIES, RATIO_SHARES, RATIOS, best_profit, profit, simulate, tally, within
+from precision_marketing.models import elasticities
 from precision_marketing.models.elasticities import SALES_COLUMNS, fit_elasticities
 from precision_marketing.models.pricing import recommend_prices
 
@@ -100,6 +101,64 @@ def test_prices_that_follow_demand_are_noticed_and_no_price_is_recommended() -> 
     found = recommend_prices(learned, costs(shop))
     assert found["recommended_price"].isna().all()
     assert found["reason"].str.contains("past prices followed sales").all()
+
+
+def seen_in_sales(sales: pd.DataFrame) -> pd.DataFrame:
+    """The sales with the price of the last sale in weeks without one, and without the weeks up to the first sale."""
+    sold = sales["units"] > 0
+    first = sales["week"].where(sold).groupby(sales["product_id"]).transform("min")
+    price = sales["price"].where(sold).groupby(sales["product_id"]).ffill()
+    return sales.assign(price=price)[sales["week"] > first]
+
+
+def test_prices_seen_in_too_few_sales_support_none() -> None:
+    shop = simulate(0, products=48, weeks=52, lines=700)
+    every, seen = fit_elasticities(shop.sales), fit_elasticities(seen_in_sales(shop.sales))
+    assert seen.overall["elasticity"][0] > every.overall["elasticity"][0] + 0.5, "the bias is there"
+    assert every.categories["unseen_share"].max() < 0.2 < 0.25 < seen.categories["unseen_share"].mean()
+    found = recommend_prices(seen, costs(shop))
+    is_told = found["reason"].str.contains("seen in sales only, too few")
+    assert found["recommended_price"].isna().all() and is_told.mean() > 0.5
+
+
+def test_the_unseen_share_counts_the_weeks_before_a_sale_at_another_price() -> None:
+    sales = pd.DataFrame({
+        "product_id": "a", "category": "x", "week": range(8), "price": [5.0, 5, 5, 4, 4, 4, 4, 4],
+        "units": [1, 0, 0, 2, 0, 3, 0, 0], "stocked_share": None,
+    })  # fmt: skip
+    learned = fit_elasticities(sales)
+    assert learned.products["unseen_share"].tolist() == [2 / 8] == learned.categories["unseen_share"].tolist()
+
+
+def test_sales_that_do_not_surely_fall_support_no_price(shops) -> None:
+    shop, learned = shops[0]
+    unsure = {"elasticity": -0.5, "elasticity_low": -1.3, "elasticity_high": 0.3, "standard_error": 0.4}
+    category = learned.products["category"].iloc[0]
+    own = learned.products["category"] == category
+    doubted = learned._replace(
+        products=learned.products.assign(**{name: learned.products[name].mask(own, x) for name, x in unsure.items()}),
+        categories=learned.categories.assign(
+            elasticity_high=learned.categories["elasticity_high"].mask(learned.categories["category"] == category, 0.3)
+        ),
+    )
+    found, before = recommend_prices(doubted, costs(shop)), recommend_prices(learned, costs(shop))
+    assert found.loc[own, "recommended_price"].isna().all() and before.loc[own, "recommended_price"].notna().any()
+    assert found.loc[own, "reason"].str.contains("do not surely fall").all()
+    pd.testing.assert_frame_equal(found[~own], before[~own])
+
+
+def test_a_category_that_cannot_be_fitted_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = small_shop(2).sales
+    shop = shop.assign(category=np.where(shop["category"].isin(list(CATEGORIES)[:6]), "first", "second"))
+    fit = elasticities._fit_panel
+    first = lambda panel, *rest: fit(panel, *rest) if 0 in panel.products else None  # noqa: E731
+    monkeypatch.setattr(elasticities, "_fit_panel", first)
+    learned = fit_elasticities(shop)
+    lost = learned.products["category"] == learned.products.loc[~learned.products["is_fitted"], "category"].iloc[0]
+    assert (learned.products["is_fitted"] == ~lost).all() and 0 < lost.mean() < 1
+    found = recommend_prices(learned, learned.products[["product_id"]].assign(unit_cost=1.0))
+    assert found.loc[lost, "reason"].str.contains("could not be fitted").all()
+    assert not found.loc[~lost, "reason"].str.contains("could not be fitted").any()
 
 
 def test_prices_by_lot_are_not_suspected(shops) -> None:
