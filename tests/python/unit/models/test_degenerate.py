@@ -181,7 +181,7 @@ def hours(frame: pd.DataFrame) -> np.ndarray:
 
 
 def answers(frame: pd.DataFrame) -> np.ndarray:
-    fit_answers(frame.assign(channel="sms", hour=np.arange(len(frame)) % 24, sent=5.0, answered=frame["y"]))
+    fit_answers(frame.assign(channel="sms", hour=np.arange(len(frame)) % 24, shown=5.0, clicked=frame["y"]))
     return np.empty(0)
 
 
@@ -189,7 +189,7 @@ def missing(frame: pd.DataFrame) -> np.ndarray:
     known = frame[frame["y"] == 1]
     return (
         NearestRowsImputer("a", ["b", "c"], ["d"]).fit(known).predict(frame)
-        if frame["a"].notna().any()
+        if known["a"].notna().any()
         else np.empty(0)
     )
 

@@ -112,10 +112,10 @@ def seen_in_sales(sales: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_prices_seen_in_too_few_sales_support_none() -> None:
-    shop = simulate(0, products=48, weeks=52, lines=700)
+    shop = simulate(0, products=48, weeks=52, lines=500)
     every, seen = fit_elasticities(shop.sales), fit_elasticities(seen_in_sales(shop.sales))
     assert seen.overall["elasticity"][0] > every.overall["elasticity"][0] + 0.5, "the bias is there"
-    assert every.categories["unseen_share"].max() < 0.2 < 0.25 < seen.categories["unseen_share"].mean()
+    assert every.categories["unseen_share"].mean() < 0.15 < 0.25 < seen.categories["unseen_share"].mean()
     found = recommend_prices(seen, costs(shop))
     is_told = found["reason"].str.contains("seen in sales only, too few")
     assert found["recommended_price"].isna().all() and is_told.mean() > 0.5
