@@ -40,7 +40,8 @@ judged as (
         figures.figure.row_count as judged_rows,
         champions.training_rows,
         datediff(champions.trained_until, champions.trained_from) as history_days,
-        coalesce(shifts.features, array()) as shifted_features
+        coalesce(shifts.features, array()) as shifted_features,
+        get_json_object(champions.parameters, '$.note') as note
     from judges
     left join champions on judges.model = champions.model
     left join figures
@@ -63,5 +64,5 @@ select
     shifted_features,
     is_baseline,
     {{ verdict() }} as verdict,
-    {{ verdict_reason() }} as reason
+    concat_ws(' ', {{ verdict_reason() }}, note) as reason
 from judged
