@@ -91,7 +91,7 @@ def learn(frame: pd.DataFrame, days: pd.DataFrame, holdout_days: int) -> Trainin
                 methods[SEASONAL] = state | season
     stands = _best(metrics)
     if SEASONAL in methods and stands != SEASONAL:
-        note = f"With seasons it was not surely ahead of the {stands} on the days held out."
+        note = "The method with seasons was not surely ahead on the days held out."
     candidates = [
         Candidate(
             f"{method} and {value}",
