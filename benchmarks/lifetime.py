@@ -1,12 +1,13 @@
 """Lifetime value: CDNOW against its published estimates and its own later purchases; planted parameters; speed.
 
-python benchmarks/lifetime.py [--data FOLDER] [--customers 1000000] [--seeds 100]
+python benchmarks/lifetime.py [--data FOLDER] [--customers 1000000] [--seeds 100] [--shops 20] [--only SECTION]
 
 CDNOW: 23,570 customers who came in the first quarter of 1997. Published are estimates from one in ten of them and
 39 weeks; the 39 weeks after are held out, for all customers, nine in ten of whom no estimate has seen. Online Retail's
 99 days held out are the rise before Christmas, which a model without seasons misses. BG/NBD stands beside
 PyMC-Marketing's where that is installed: it brings other versions of NumPy and pandas, so in an environment of its own,
-with `PYTHONPATH=src`. Intervals are 1.96 standard errors or bootstrap quantiles. Seconds are ratios to something run
+with `PYTHONPATH=src`. Seasons are shown in simulated shops of three years, whose last autumn is held out and whose next
+year is known. Intervals are 1.96 standard errors or bootstrap quantiles. Seconds are ratios to something run
 beside it.
 """
 
@@ -32,6 +33,8 @@ from precision_marketing.models.lifetime_value import (
     purchase_summary,
     score,
 )
+from precision_marketing.models.training import Training
+from precision_marketing.warehouse.lifetime_value import Scorer, learn
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MARKETING_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -43,6 +46,8 @@ PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 PUBLISHED_LOG_LIKELIHOOD = "-9582.4"
 PUBLISHED_VALUE = {"p": 6.25, "q": 3.74, "gamma": 15.44}
 RETAIL_UNTIL, RETAIL_HOLDOUT_DAYS = pd.Timestamp("2011-08-31"), 99
+SHOP_FROM, SHOP_AS_OF, SHOP_UNTIL = (pd.Timestamp(day) for day in ("2021-01-01", "2023-12-31", "2024-12-31"))
+SHOP_HOLDOUT_DAYS = 90
 
 
 class Simulated(NamedTuple):
@@ -148,6 +153,111 @@ def read_online_retail(folder: Path) -> pd.DataFrame:
     date = pd.to_datetime(lines["InvoiceDate"]).dt.normalize()
     sales = pd.DataFrame({"customer_id": lines["CustomerID"], "purchase_date": date, "value": value})
     return sales[(value > 0) & sales["customer_id"].notna()]
+
+
+# Seasons ---------------------------------------------------------------------------------------------
+
+
+def pace(kind: str, days: pd.DatetimeIndex, rng: np.random.Generator) -> np.ndarray:
+    """(days,) what multiplies the rate of every customer on each day.
+
+    season: around 11 December, for some weeks, up to 3.4 times what it is in summer; trend: 30% less each year; shocks:
+    each month up or down by 15% or so, never the same again; none: 1.
+    """
+    if kind == "season":
+        from_peak = (days.dayofyear.to_numpy() - 345 + 182) % 365 - 182
+        return 0.8 + 1.9 * np.exp(-0.5 * (from_peak / 22) ** 2)
+    if kind == "trend":
+        return 0.7 ** (np.arange(len(days)) / 365)
+    month = days.year.to_numpy() * 12 + days.month.to_numpy()
+    month -= month.min()
+    return np.exp(rng.normal(0, 0.15, month.max() + 1))[month] if kind == "shocks" else np.ones(len(days))
+
+
+def simulate_shop(kind: str, rng: np.random.Generator, customers: int = 3_000) -> pd.DataFrame:
+    """Purchases (see ``purchase_summary``) of customers who come, buy and leave at a ``pace``, by CDNOW's BG/NBD."""
+    truth, worth = in_days(PUBLISHED), GammaGamma.from_dict(PUBLISHED_VALUE)
+    days = pd.date_range(SHOP_FROM, SHOP_UNTIL)
+    speed = pace(kind, days, rng)
+    edges, passed = np.arange(len(days) + 1), np.append(0, np.cumsum(speed))
+    first = rng.choice(len(days), customers, p=speed / speed.sum())
+    rate, leaving = rng.gamma(truth.r, 1 / truth.alpha, customers), rng.beta(truth.a, truth.b, customers)
+    clock, active = np.interp(first + rng.random(customers), edges, passed), np.arange(customers)
+    found = [(active, first)]
+    while len(active):
+        clock[active] += rng.exponential(size=len(active)) / rate[active]
+        active = active[clock[active] < passed[-1]]
+        found.append((active, np.interp(clock[active], passed, edges).astype(int)))
+        active = active[rng.random(len(active)) >= leaving[active]]
+    customer, day = (np.concatenate(part) for part in zip(*found, strict=True))
+    scale = rng.gamma(worth.q, 1 / worth.gamma, customers)
+    value = rng.gamma(worth.p, 1 / scale[customer])
+    return pd.DataFrame({"customer_id": customer, "purchase_date": days[day], "value": value})
+
+
+def warehouse_rows(purchases: pd.DataFrame, as_of: pd.Timestamp, holdout_days: int) -> list[pd.DataFrame]:
+    """Rows of `int_customer_purchases` and of `int_purchase_days`, as the warehouse has them on a day."""
+    known = purchases[purchases["purchase_date"] <= as_of].drop_duplicates(["customer_id", "purchase_date"])
+    first = known.groupby("customer_id")["purchase_date"].min()
+    is_new = known["purchase_date"] == known["customer_id"].map(first)
+    days = pd.DataFrame({"new_customers": is_new, "repeat_purchases": ~is_new}).groupby(known["purchase_date"]).sum()
+    cutoff = as_of - pd.Timedelta(days=holdout_days)
+    rows, then = purchase_summary(purchases, as_of), purchase_summary(purchases, cutoff)
+    rows = rows.rename(columns={"average_order_value": "average_repeat_amount"})
+    rows = rows.assign(first_order_date=first, as_of_date=as_of)
+    for name in ("frequency", "recency_days", "age_days"):
+        rows[f"earlier_{name}"] = then[name].reindex(rows.index)
+    rows["later_purchases"] = later_purchases(purchases, cutoff, holdout_days, rows.index)["purchases"]
+    return [rows.reset_index(), days.reset_index()]
+
+
+def figures(training: Training, method: str) -> dict[str, float]:
+    """Figures of a candidate by name, {} where it did not compete."""
+    found = [candidate for candidate in training.candidates if candidate.algorithm.startswith(method)]
+    return {metric.metric: metric.value for candidate in found for metric in candidate.metrics}
+
+
+def shop_row(kind: str, seed: int) -> dict[str, float]:
+    """What is foreseen of one shop's held-out autumn, what is chosen by it, and how well that foresees what follows."""
+    purchases = simulate_shop(kind, np.random.default_rng(seed))
+    rows, days = warehouse_rows(purchases, SHOP_AS_OF, SHOP_HOLDOUT_DAYS)
+    training = learn(rows, days, SHOP_HOLDOUT_DAYS)
+    plain, seasonal = figures(training, "bg/nbd"), figures(training, "seasonal")
+    then = rows[rows["earlier_frequency"].notna()]
+    rate = then["earlier_frequency"] / then["earlier_age_days"].clip(lower=1) * SHOP_HOLDOUT_DAYS
+    models = {candidate.algorithm: candidate.model for candidate in training.candidates}
+    usual = next(model for name, model in models.items() if name.startswith("bg/nbd"))
+    chosen = training.champion.startswith("seasonal")
+    found = {
+        "total, mean rate": rate.sum() / then["later_purchases"].sum(),
+        "total, BG/NBD": plain["total_ratio"],
+        "total, with seasons": seasonal.get("total_ratio", np.nan),
+        "rmse, mean rate": float(np.sqrt(np.mean((rate - then["later_purchases"]) ** 2))),
+        "rmse, BG/NBD": plain["rmse"],
+        "rmse, with seasons": seasonal.get("rmse", np.nan),
+        "competes": float(bool(seasonal)),
+        "chosen": float(chosen),
+    }
+    for name, horizon, column in (("90 days", 90, "purchases"), ("year", 365, "value")):
+        later = later_purchases(purchases, SHOP_AS_OF, horizon, pd.Index(rows["customer_id"]))[column].to_numpy()
+        for model, key in ((usual, "BG/NBD"), (models[training.champion], "published")):
+            scored = Scorer(model, 0)(rows)[{"purchases": "expected_purchases_90d", "value": "clv_12m"}[column]]
+            found[f"next {name}, total, {key}"] = scored.sum() / later.sum()
+            found[f"next {name}, rmse, {key}"] = float(np.sqrt(np.mean((scored - later) ** 2)))
+    return found
+
+
+def seasons(shops: int) -> None:
+    """What seasons add where there are any, and how often they are seen where there are none."""
+    columns = {}
+    for kind in ("season", "none", "trend", "shocks"):
+        found = pd.DataFrame([shop_row(kind, seed) for seed in range(shops)])
+        column = {name: float(found[name].mean()) if found[name].notna().any() else "" for name in found}
+        for name in ("competes", "chosen"):
+            column[name] = f"{found[name].sum():.0f} of {shops}"
+        columns[kind] = column
+    rows = [[name, *(column[name] for column in columns.values())] for name in columns["season"]]
+    table(f"{shops} simulated shops each, means; totals are expected / made", ["figure", *columns], rows)
 
 
 # The tables ------------------------------------------------------------------------------------------
@@ -367,14 +477,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED_DATA)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--shops", type=int, default=20)
+    parser.add_argument("--only", choices=["cdnow", "online_retail", "recovery", "scale", "seasons"])
     options = parser.parse_args()
     for name, benchmark in {"cdnow": cdnow, "online_retail": online_retail}.items():
+        if options.only not in (None, name):
+            continue
         if (options.data / name).is_dir():
             benchmark(options.data)
         else:
             print(f"missing: {options.data / name} (set --data or MARKETING_SHARED_DATA, see docs/real_data.md)")
-    recovery(options.seeds)
-    scale(options.customers)
+    for section, size in ((recovery, options.seeds), (scale, options.customers), (seasons, options.shops)):
+        if options.only in (None, section.__name__):
+            section(size)
 
 
 if __name__ == "__main__":

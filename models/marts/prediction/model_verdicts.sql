@@ -47,7 +47,8 @@ judged as (
         champions.training_rows,
         datediff(champions.trained_until, champions.trained_from) as history_days,
         failures.failure,
-        coalesce(shifts.features, array()) as shifted_features
+        coalesce(shifts.features, array()) as shifted_features,
+        get_json_object(champions.parameters, '$.note') as note
     from judges
     left join champions on judges.model = champions.model
     left join failures on judges.model = failures.model
@@ -71,5 +72,5 @@ select
     shifted_features,
     is_baseline,
     {{ verdict() }} as verdict,
-    {{ verdict_reason() }} as reason
+    concat_ws(' ', {{ verdict_reason() }}, note) as reason
 from judged

@@ -21,7 +21,7 @@ hypergeometric function: a difference of nearly equal numbers over a - 1, which 
 a + b = 1 and overflows for large frequencies. Here they are what that expression stands for, the mean of
 ``(1 - (1 + p z)^-(r + x)) / p`` over a beta distribution, by Gauss-Jacobi quadrature: smooth, and nothing cancels.
 
-Neither model knows seasons: what is foreseen from summer misses Christmas.
+Neither model knows seasons: what is foreseen from summer misses Christmas. `models.seasons` has BG/NBD with them.
 
 Sources: Fader, Hardie and Lee, "'Counting your customers' the easy way", Marketing Science 24 (2005), and "RFM and CLV:
 using iso-value curves for customer base analysis", J. Marketing Research 42 (2005); Fader and Hardie, "Computing
@@ -31,8 +31,8 @@ P(alive) using the BG/NBD model" (2008) and "The gamma-gamma model of monetary v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,9 @@ from sklearn.exceptions import NotFittedError
 
 from precision_marketing.models.inputs import require_columns
 from precision_marketing.models.training import Metric
+
+if TYPE_CHECKING:
+    from precision_marketing.models.seasons import SeasonalBetaGeoNBD
 
 SUMMARY_COLUMNS = ("frequency", "recency_days", "age_days", "average_order_value")
 DAYS_PER_YEAR = 365
@@ -486,7 +489,7 @@ class MeanRate:
 class LifetimeModels(NamedTuple):
     """The two models that together value a customer, time in days."""
 
-    bgnbd: BetaGeoNBD | MeanRate
+    bgnbd: BetaGeoNBD | SeasonalBetaGeoNBD | MeanRate
     gammagamma: GammaGamma | ShrunkenMean
 
 
@@ -541,7 +544,7 @@ def fit_summary(frame: pd.DataFrame) -> LifetimeModels:
 
 
 def lifetime_value(
-    bgnbd: BetaGeoNBD | MeanRate,
+    bgnbd: BetaGeoNBD | SeasonalBetaGeoNBD | MeanRate,
     gammagamma: GammaGamma | ShrunkenMean,
     frame: pd.DataFrame,
     horizon_days: float = DAYS_PER_YEAR,
@@ -578,7 +581,7 @@ def score(frame: pd.DataFrame, models: LifetimeModels, horizons: Sequence[int] =
     """
     x, recency, age, value = _summary(frame)
     bgnbd, gammagamma = models
-    alive = bgnbd.probability_alive(x, recency, age) if isinstance(bgnbd, BetaGeoNBD) else np.full(len(x), np.nan)
+    alive = np.full(len(x), np.nan) if isinstance(bgnbd, MeanRate) else bgnbd.probability_alive(x, recency, age)
     columns = {"probability_alive": alive}
     for horizon in horizons:
         columns[f"expected_purchases_{horizon}d"] = bgnbd.expected_purchases(horizon, x, recency, age)
@@ -591,24 +594,25 @@ def score(frame: pd.DataFrame, models: LifetimeModels, horizons: Sequence[int] =
 
 
 def holdout_metrics(
-    bgnbd: BetaGeoNBD,
+    bgnbd: BetaGeoNBD | SeasonalBetaGeoNBD,
     frame: pd.DataFrame,
     purchases: ArrayLike,
     horizon_days: float,
     resamples: int = 500,
     random_state: int = 0,
+    rivals: Mapping[str, BetaGeoNBD] | None = None,
 ) -> list[Metric]:
-    """How well purchases after the data were foreseen, per customer, beside two naive forecasts.
+    """How well purchases after the data were foreseen, per customer, beside two naive forecasts and other models.
 
     frame: n rows with frequency, recency_days, age_days, as known when ``horizon_days`` began; purchases: (n,) made in
-    them. Naive are the customer's *mean rate*, frequency / age, and his *run rate*, (frequency + 1) / age, or 90 days
-    if that is more, which is what ``clv_12m_simple`` goes by.
+    them; rivals: other models by name. Naive are the customer's *mean rate*, frequency / age, and his *run rate*,
+    (frequency + 1) / age, or 90 days if that is more, which is what ``clv_12m_simple`` goes by.
 
     Returns ``mae`` and ``rmse`` in purchases, baseline the better of the naive ones; of both, ``…_reduction_mean_rate``
-    and ``…_reduction_run_rate``, the part of the naive error (baseline) that the model spares, above 0 if it is better;
-    and ``total_ratio``, purchases expected / made, baseline the naive one nearer to 1. Intervals are the 2.5% and 97.5%
-    quantiles of bootstrap samples of customers, the same for model and baselines. What is not defined (nobody bought)
-    is left out. Raises ValueError without rows.
+    and ``…_reduction_run_rate``, the part of the naive error (baseline) that the model spares, above 0 if it is better,
+    and ``…_reduction_<name>`` for each rival; and ``total_ratio``, purchases expected / made, baseline the naive one
+    nearer to 1. Intervals are the 2.5% and 97.5% quantiles of bootstrap samples of customers, the same for all models.
+    What is not defined (nobody bought) is left out. Raises ValueError without rows.
     """
     x, recency, age = _bgnbd_rows(*_summary(frame, SUMMARY_COLUMNS[:3]))
     _, actual = _columns(frequency=x, purchases=purchases)
@@ -617,10 +621,12 @@ def holdout_metrics(
     rows, code = _distinct(frequency=x, recency=recency, age=age, actual=actual)
     counts = np.bincount(code)
     x, recency, age, actual = (rows[name].to_numpy() for name in rows)
+    rivals = rivals or {}
     forecasts = np.column_stack([
         bgnbd.expected_purchases(horizon_days, x, recency, age),
         np.where(age > 0, x / np.where(age > 0, age, 1), 0) * horizon_days,
         (x + 1) / np.maximum(age, RUN_RATE_DAYS) * horizon_days,
+        *(rival.expected_purchases(horizon_days, x, recency, age) for rival in rivals.values()),
     ])  # fmt: skip
     errors = forecasts - actual[:, None]
     terms = np.column_stack([np.abs(errors), errors**2, forecasts, actual])
@@ -628,9 +634,10 @@ def holdout_metrics(
     customers = counts.sum()
     drawn = [rng.multinomial(customers, counts / customers) @ terms for _ in range(resamples)]
     means = np.array([counts @ terms, *drawn]) / customers  # the first row is all customers as they are
-    figures = {"mae": means[:, :3], "rmse": np.sqrt(means[:, 3:6])}
+    absolute, squared, expected, made = np.split(means, np.arange(1, 4) * forecasts.shape[1], axis=1)
+    figures = {"mae": absolute, "rmse": np.sqrt(squared)}
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = means[:, 6:9] / means[:, 9:]
+        ratio = expected[:, :3] / made
         reductions = {name: 1 - values[:, :1] / values[:, 1:] for name, values in figures.items()}
 
     found = []
@@ -641,8 +648,8 @@ def holdout_metrics(
             found.append(Metric(name, float(values[0]), float(low), float(high), float(baseline), int(customers)))
 
     for name, values in figures.items():
-        add(name, values[:, 0], values[0, 1:].min())
-        for position, naive in enumerate(("mean_rate", "run_rate")):
-            add(f"{name}_reduction_{naive}", reductions[name][:, position], values[0, 1 + position])
+        add(name, values[:, 0], values[0, 1:3].min())
+        for position, other in enumerate(("mean_rate", "run_rate", *rivals)):
+            add(f"{name}_reduction_{other}", reductions[name][:, position], values[0, 1 + position])
     add("total_ratio", ratio[:, 0], ratio[0, 1 + np.abs(ratio[0, 1:] - 1).argmin()])
     return found

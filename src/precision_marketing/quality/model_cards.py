@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TABLES = ("model_registry", "model_metrics", "model_fairness", "model_drift", "score_drift")
 # The figure by which candidates are compared, of the models that have several.
-DECIDES = {"click": "log_loss", "purchase": "log_loss", "recommendation": "ndcg_at_10"}
+DECIDES = {"click": "log_loss", "purchase": "log_loss", "recommendation": "ndcg_at_10", "value": "rmse"}
 LONGEST = 24  # rows of a table on a card
 
 

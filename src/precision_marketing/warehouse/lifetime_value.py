@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from calendar import month_name
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,6 +21,7 @@ from precision_marketing.models.lifetime_value import (
     lifetime_value,
     score,
 )
+from precision_marketing.models.seasons import SeasonalBetaGeoNBD, SeasonalTime, fit_seasonal
 from precision_marketing.models.training import Candidate, Metric, Training, is_surely_ahead
 from precision_marketing.warehouse import registry
 
@@ -31,6 +34,9 @@ SCORE_SCHEMA = (
     "clv_12m double, method string, value_reason string"
 )
 NO_VALUE = "what was given back or given away outweighs the repeat purchases: left out of the fit, taken as 0"
+MEAN_RATE, BGNBD, SEASONAL = "mean rate", "bg/nbd", "seasonal bg/nbd"
+RIVALS = {MEAN_RATE: "mean_rate", BGNBD: "bgnbd"}
+"""How the figures of a method name the simpler ones."""
 FEATURES = ["frequency", "recency_days", "age_days", "average_order_value"]
 
 
@@ -44,14 +50,20 @@ def summary(purchases: pd.DataFrame) -> pd.DataFrame:
     return purchases.assign(average_order_value=value)
 
 
-def train(purchases: SparkDataFrame, holdout_days: int) -> Training | None:
-    """Learn from `int_customer_purchases`; None where nobody has bought twice.
-
-    The candidates are BG/NBD and the customer's own mean rate, judged on the newest ``holdout_days`` days, foreseen by
-    a model of the days before. What is foreseen is a mean, so squared errors decide: absolute ones would reward a
-    forecast of nothing. The mean rate stands unless BG/NBD spares more of its error than one standard error.
-    """
+def train(purchases: SparkDataFrame, days: SparkDataFrame, holdout_days: int) -> Training | None:
+    """Learn from `int_customer_purchases` and `int_purchase_days` (see ``learn``)."""
     frame = registry.sample(purchases, "customer_id", TRAINING_ROWS, ["customer_id"])
+    return learn(frame, days.toPandas(), holdout_days)
+
+
+def learn(frame: pd.DataFrame, days: pd.DataFrame, holdout_days: int) -> Training | None:
+    """Learn from rows of `int_customer_purchases` and `int_purchase_days`; None where nobody has bought twice.
+
+    The candidates, the simplest first, are the customer's own mean rate, BG/NBD, and BG/NBD with seasons where there
+    are any, judged on the newest ``holdout_days`` days, foreseen by a model of the days before. What is foreseen is a
+    mean, so squared errors decide: absolute ones would reward a forecast of nothing. One rule for all: the simpler one
+    stands unless the next spares more of its error than one standard error.
+    """
     if frame.empty:
         return None
     frame = summary(frame)
@@ -59,33 +71,81 @@ def train(purchases: SparkDataFrame, holdout_days: int) -> Training | None:
         models = fit_summary(frame)
     except ValueError:
         return None
-    metrics = _judge(frame, holdout_days)
-    gain = next((metric for metric in metrics if metric.metric == "rmse_reduction_mean_rate"), None)
+    as_of = pd.Timestamp(frame["as_of_date"].iloc[0])
     value = "gamma-gamma" if isinstance(models.gammagamma, GammaGamma) else "shrunken mean"
     state = {
         "bgnbd": models.bgnbd.to_dict() if isinstance(models.bgnbd, BetaGeoNBD) else None,
         value: models.gammagamma.to_dict(),
     }
-    candidates = [Candidate(f"mean rate and {value}", state | {"method": f"mean rate and {value}"}, [], state)]
-    champion = candidates[0].algorithm
-    if state["bgnbd"]:
-        method = f"bg/nbd and {value}"
-        candidates.append(Candidate(method, state | {"method": method}, metrics, state))
-        champion = method if gain and is_surely_ahead(gain) else champion
-    as_of = pd.Timestamp(frame["as_of_date"].iloc[0]).date()
+    methods, note = {MEAN_RATE: state}, None
+    metrics: dict[str, list[Metric]] = {}
+    if isinstance(models.bgnbd, BetaGeoNBD):
+        methods[BGNBD] = state
+        metrics, note = _judge(frame, days, as_of, holdout_days)
+        if SEASONAL in metrics:
+            seasonal, note = _seasonal(frame, days, as_of, models.bgnbd)
+            if seasonal is None:
+                del metrics[SEASONAL]
+            else:
+                season = {"bgnbd": seasonal.bgnbd.to_dict(), "season": seasonal.time.factors.tolist()}
+                methods[SEASONAL] = state | season
+    stands = _best(metrics)
+    if SEASONAL in methods and stands != SEASONAL:
+        note = "The method with seasons was not surely ahead on the days held out."
+    candidates = [
+        Candidate(
+            f"{method} and {value}",
+            settings | {"method": f"{method} and {value}"},
+            metrics.get(method, []),
+            settings | ({"note": note} if note else {}),
+        )
+        for method, settings in methods.items()
+    ]
     first = pd.Timestamp(frame["first_order_date"].min()).date()
-    return Training(candidates, champion, len(frame), first, as_of, drift.profile(frame[FEATURES]))
+    profile = drift.profile(frame[FEATURES])
+    return Training(candidates, f"{stands} and {value}", len(frame), first, as_of.date(), profile)
 
 
-def _judge(frame: pd.DataFrame, holdout_days: int) -> list[Metric]:
-    """Figures of BG/NBD on the newest days; none where there is too little to hold out."""
+def _best(metrics: Mapping[str, Sequence[Metric]]) -> str:
+    """The method that stands; metrics: of each but the mean rate, the simplest first."""
+    stands = MEAN_RATE
+    for method, figures in metrics.items():
+        gain = next((figure for figure in figures if figure.metric == f"rmse_reduction_{RIVALS[stands]}"), None)
+        if gain is not None and is_surely_ahead(gain):
+            stands = method
+    return stands
+
+
+def _judge(
+    frame: pd.DataFrame, days: pd.DataFrame, as_of: pd.Timestamp, holdout_days: int
+) -> tuple[dict[str, list[Metric]], str | None]:
+    """Figures of the methods on the newest days, and why there are none with seasons; {} if too little is held out."""
     earlier = frame[frame["earlier_frequency"].notna()]
     then = earlier[["earlier_frequency", "earlier_recency_days", "earlier_age_days"]].set_axis(FEATURES[:3], axis=1)
+    later = earlier["later_purchases"]
     try:
-        judged = BetaGeoNBD().fit(*(then[name] for name in FEATURES[:3]))
-        return holdout_metrics(judged, then, earlier["later_purchases"], holdout_days)
+        bgnbd = BetaGeoNBD().fit(*(then[name] for name in FEATURES[:3]))
+        found = {BGNBD: holdout_metrics(bgnbd, then, later, holdout_days)}
     except (ValueError, RuntimeError):
-        return []
+        return {}, None
+    seasonal, note = _seasonal(then, days, as_of - pd.Timedelta(days=holdout_days), bgnbd)
+    if seasonal is not None:
+        rivals = {RIVALS[BGNBD]: bgnbd}
+        found[SEASONAL] = holdout_metrics(seasonal, then, later, holdout_days, rivals=rivals)
+    return found, note
+
+
+def _seasonal(
+    frame: pd.DataFrame, days: pd.DataFrame, until: pd.Timestamp, bgnbd: BetaGeoNBD
+) -> tuple[SeasonalBetaGeoNBD | None, str]:
+    """The model with seasons as of a day, and what they are, or why there are none."""
+    try:
+        seasonal = fit_seasonal(frame, days, until.to_datetime64(), bgnbd)
+    except (ValueError, RuntimeError) as error:
+        return None, f"No season is foreseen: up to {until:%Y-%m-%d}, {error}."
+    low, high = seasonal.time.factors.argmin(), seasonal.time.factors.argmax()
+    most, least = (f"{seasonal.time.factors[month]:.2f} in {month_name[month + 1]}" for month in (high, low))
+    return seasonal, f"Purchases by season: {most} to {least}, 1 on average."
 
 
 class Scorer:
@@ -97,10 +157,14 @@ class Scorer:
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the columns of ``SCORE_SCHEMA``."""
         state = self.state
-        bgnbd = BetaGeoNBD.from_dict(state["bgnbd"]) if state["bgnbd"] else None
+        bgnbd: BetaGeoNBD | SeasonalBetaGeoNBD | None = None
+        if state["bgnbd"]:
+            bgnbd = BetaGeoNBD.from_dict(state["bgnbd"])
+            if "season" in state:
+                bgnbd = SeasonalBetaGeoNBD(bgnbd, SeasonalTime(state["season"]), frame["as_of_date"].iloc[0])
         value = ShrunkenMean(**state["shrunken mean"]) if "shrunken mean" in state else None
         models = LifetimeModels(
-            bgnbd if bgnbd is not None and state["method"].startswith("bg/nbd") else MeanRate(),
+            MeanRate() if bgnbd is None or state["method"].startswith(MEAN_RATE) else bgnbd,
             value or GammaGamma.from_dict(state["gamma-gamma"]),
         )
         frame = summary(frame)

@@ -64,6 +64,7 @@ def read(spark: SparkSession, demo, served: harness.Server) -> Callable[[str], D
 @pytest.fixture(scope="module")
 def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
     products = read("dim_products").select("product_id", "category", "brand", "list_price")
+    days = read("int_purchase_days")
     return {
         "click": Model(
             "int_click_features",
@@ -83,7 +84,7 @@ def models(read: Callable[[str], DataFrame]) -> dict[str, Model]:
         ),
         "value": Model(
             "int_customer_purchases",
-            lambda rows: lifetime_value.train(rows, 90),
+            lambda rows: lifetime_value.train(rows, days, 90),
             lambda rows, model: lifetime_value.score_customers(rows, model, 0.1),
         ),
         "recommendation": Model(
