@@ -23,6 +23,7 @@ DATABASE = "Marketing warehouse"
 URL = "spark+thrift://dashboards@127.0.0.1:10000/marketing"
 AGGREGATES = {"sum": "sum({})", "count": "count({})", "count_distinct": "count(distinct {})", "average": "avg({})"}
 COLOURS = "okabe_ito"  # superset_config.py; another Superset takes its own default instead
+WHOLE = ",.0f"
 WIDTHS = {"tile": 3, "table": 12}
 HEIGHTS = {"tile": 18, "table": 50}
 # A grid of Superset is as narrow as the screen, with 12 columns. On a phone it is made twice as wide as the screen and
@@ -80,13 +81,13 @@ def dataset(manifest: dict, name: str, wanted: dict[str, Any], formats: dict[str
     node = manifest["nodes"][f"model.precision_marketing.{name}"]
     metrics = [
         {"metric_name": metric["name"], "verbose_name": metric["label"], "expression": sql,
-         "description": metric["description"], "d3format": formats.get(metric["name"], ",.0f")}
+         "description": metric["description"], "d3format": formats.get(metric["name"], WHOLE)}
         for metric in manifest["metrics"].values()
         for model, sql in [metric_sql(manifest, metric["name"])]
         if model == name
     ] + [
         {"metric_name": metric, "verbose_name": given["label"], "expression": given["sql"],
-         "description": given["description"], "d3format": given.get("format", ",.0f")}
+         "description": given["description"], "d3format": given.get("format", WHOLE)}
         for metric, given in wanted.get("metrics", {}).items()
     ]  # fmt: skip
     return {
@@ -115,7 +116,7 @@ def dataset(manifest: dict, name: str, wanted: dict[str, Any], formats: dict[str
 # ------------------------------------------------------------------------------------------------- charts
 
 
-def parameters(chart: dict[str, Any], time: str | None) -> tuple[str, dict[str, Any]]:
+def parameters(chart: dict[str, Any], time: str | None, formats: dict[str, str]) -> tuple[str, dict[str, Any]]:
     """Superset's name for a kind of chart, and its settings."""
     filters: list[dict[str, Any]] = []
     if time:  # which the dashboard's filter of the period sets
@@ -125,10 +126,12 @@ def parameters(chart: dict[str, Any], time: str | None) -> tuple[str, dict[str, 
         filters.append({"clause": "WHERE", "expressionType": "SQL", "sqlExpression": chart["where"]})
     metrics = chart.get("metrics", [])
     by = [chart["by"]] if "by" in chart else []
+    number = formats[metrics[0]] if metrics else ""
+    axis = "SMART_NUMBER" if number == WHOLE else number  # 1.2M
     common = {"adhoc_filters": filters, "color_scheme": COLOURS}
     match chart["kind"]:
         case "tile":
-            return "big_number_total", {**common, "metric": metrics[0], "header_font_size": 0.3}
+            return "big_number_total", {**common, "metric": metrics[0], "header_font_size": 0.4}
         case "bars" | "columns" | "line" as kind:
             series = len(metrics) > 1 or bool(by)
             return f"echarts_timeseries_{'line' if kind == 'line' else 'bar'}", {
@@ -139,7 +142,7 @@ def parameters(chart: dict[str, Any], time: str | None) -> tuple[str, dict[str, 
                 "row_limit": 1000,
                 "orientation": "horizontal" if kind == "bars" else "vertical",
                 **({"time_grain_sqla": chart["grain"]} if "grain" in chart else {}),
-                **({"x_axis_sort": metrics[0], "x_axis_sort_asc": False} if kind == "bars" and not series else {}),
+                **({"x_axis_sort": metrics[0], "x_axis_sort_asc": True} if kind == "bars" and not series else {}),
                 "x_axis_time_format": "%Y-%m",
                 "tooltipTimeFormat": "%Y-%m",
                 "truncate_metric": True,
@@ -148,7 +151,7 @@ def parameters(chart: dict[str, Any], time: str | None) -> tuple[str, dict[str, 
                 "legendOrientation": "top",
                 "rich_tooltip": True,
                 "minorTicks": False,
-                "y_axis_format": chart.get("format", "SMART_NUMBER"),
+                "y_axis_format": axis,
                 "markerEnabled": kind == "line",
                 "sort_series_type": "sum",
             }
@@ -204,9 +207,10 @@ def parameters(chart: dict[str, Any], time: str | None) -> tuple[str, dict[str, 
     raise ValueError(f"no such kind of chart: {chart['kind']}")
 
 
-def made_of(chart: dict[str, Any], dashboard: dict[str, Any], time: str | None) -> dict[str, Any]:
-    """A chart's file."""
-    kind, settings = parameters(chart, time)
+def made_of(chart: dict[str, Any], dashboard: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """A chart's file, on its dataset's."""
+    formats = {metric["metric_name"]: metric["d3format"] for metric in data["metrics"]}
+    kind, settings = parameters(chart, data["main_dttm_col"], formats)
     return {
         "slice_name": chart["title"],
         "description": chart.get("description"),
@@ -291,7 +295,7 @@ def bundle(manifest: dict, wanted: dict[str, Any]) -> Files:
     for dashboard in wanted["dashboards"]:
         for chart in (chart for row in dashboard["rows"] for chart in row):
             path = f"charts/{file_name(dashboard['slug'])}__{file_name(chart['title'])}.yaml"
-            files[path] = made_of(chart, dashboard, wanted["datasets"][chart["dataset"]].get("time"))
+            files[path] = made_of(chart, dashboard, files[f"datasets/{file_name(DATABASE)}/{chart['dataset']}.yaml"])
         filters = [period_filter(dashboard["slug"])] if dashboard.get("time") else []
         files[f"dashboards/{file_name(dashboard['slug'])}.yaml"] = {
             "dashboard_title": dashboard["title"],

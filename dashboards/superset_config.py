@@ -29,4 +29,5 @@ TALISMAN_CONFIG = {
         "font-src": ["'self'"],
     },
 }
+SUPERSET_WEBSERVER_TIMEOUT = 300  # for a laptop that is busy with a build
 SESSION_COOKIE_SAMESITE = "Strict"

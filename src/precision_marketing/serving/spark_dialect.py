@@ -9,6 +9,7 @@ A catalogue of Spark has no primary keys, foreign keys or indexes, so none are f
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -20,6 +21,13 @@ from sqlalchemy.sql import compiler
 
 NO_SUCH_TABLE = re.compile(r"TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|NoSuchTableException|NoSuchDatabaseException")
 CONNECTION_LOST = re.compile(r"Invalid SessionHandle|TSocket read 0 bytes|Broken pipe|Connection reset|not open", re.I)
+
+
+class SparkDate(types.DATE):
+    """A day, which PyHive gives as text."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return lambda value: dt.date.fromisoformat(value) if isinstance(value, str) else value
 
 
 class Nested(types.UserDefinedType):
@@ -132,7 +140,9 @@ class SparkDialect(HiveDialect):
     driver = "thrift"
     statement_compiler = SparkCompiler
     type_compiler = type_compiler_cls = SparkTypeCompiler
+    colspecs = {types.Date: SparkDate}
     supports_comments = True
+    returns_unicode_strings = getattr(types.String, "RETURNS_UNICODE", True)  # the former for SQLAlchemy 1.4
     supports_statement_cache = True
 
     @classmethod

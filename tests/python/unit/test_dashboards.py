@@ -31,6 +31,12 @@ def of_kind(files: Files, kind: str) -> list[dict[str, Any]]:
     return [content for path, content in files.items() if path.startswith(f"{kind}/")]
 
 
+def placed(dashboard: dict[str, Any]) -> list[str]:
+    """The charts of a dashboard."""
+    cells = dashboard["position"].values()
+    return [cell["meta"]["uuid"] for cell in cells if isinstance(cell, dict) and cell["type"] == "CHART"]
+
+
 def columns_in(sql: str) -> set[str]:
     return {column.name for column in sqlglot.parse_one(sql, read="spark").find_all(exp.Column)}
 
@@ -94,17 +100,25 @@ def test_tables_of_the_database_marketing_are_published(manifest: dict, written:
 def test_every_chart_is_on_a_dashboard_once(written: Files) -> None:
     dashboards = of_kind(written, "dashboards")
     assert len(dashboards) == 5
-    placed = Counter(
-        cell["meta"]["uuid"]
-        for dashboard in dashboards
-        for cell in dashboard["position"].values()
-        if isinstance(cell, dict) and cell["type"] == "CHART"
-    )
-    assert placed == Counter(chart["uuid"] for chart in of_kind(written, "charts"))
+    found = Counter(uuid for dashboard in dashboards for uuid in placed(dashboard))
+    assert found == Counter(chart["uuid"] for chart in of_kind(written, "charts"))
     for dashboard in dashboards:
         cells = dashboard["position"]
         for row in cells["GRID_ID"]["children"]:
             assert sum(cells[child]["meta"]["width"] for child in cells[row]["children"]) == 12, row
+
+
+def test_each_dashboard_is_an_exposure_that_reads_what_its_charts_read(manifest: dict, written: Files) -> None:
+    tables = {dataset["uuid"]: dataset["table_name"] for dataset in of_kind(written, "datasets")}
+    charts = {chart["uuid"]: tables[chart["dataset_uuid"]] for chart in of_kind(written, "charts")}
+    read = {
+        exposure["url"].split("/")[-2]: {uid.rpartition(".")[2] for uid in exposure["depends_on"]["nodes"]}
+        for exposure in manifest["exposures"].values()
+        if exposure["url"]
+    }
+    dashboards = of_kind(written, "dashboards")
+    assert read == {dashboard["slug"]: {charts[uuid] for uuid in placed(dashboard)} for dashboard in dashboards}
+    assert set().union(*read.values()) == set(tables.values()), "a dataset that no dashboard shows is not imported"
 
 
 def test_it_holds_no_password_and_no_other_machine(written: Files) -> None:

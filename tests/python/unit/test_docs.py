@@ -179,7 +179,11 @@ def headings(page: Path) -> set[str]:
 def environment_variables() -> set[str]:
     """The variables that the project reads."""
     names = ["profiles.yml", "Makefile", "tests/python/support/harness.py"]
-    files = [*(harness.ROOT / name for name in names), *harness.ROOT.glob("src/**/*.py"), *harness.ROOT.glob("dashboards/*.py")]
+    files = [
+        *(harness.ROOT / name for name in names),
+        *harness.ROOT.glob("src/**/*.py"),
+        *harness.ROOT.glob("dashboards/*.py"),
+    ]
     return {name for file in files for name in re.findall(VARIABLE, file.read_text())}
 
 

@@ -82,7 +82,7 @@ def test_what_a_reflected_table_gives(connection, served: harness.Server) -> Non
     assert rows == connection.execute(query).fetchall()[1:3] and len(rows) == 2
     for row in rows:
         assert [type(value) for value in row] == [str, dt.date, Decimal, dt.datetime, bool], row
-    frame = pd.read_sql(sa.select(sa.func.count(), sa.func.sum(orders.c.net_amount)), connection)
+    frame = pd.read_sql(sa.select(sa.func.count(), sa.func.sum(orders.c.net_amount)), connection, coerce_float=False)
     ((count, total),) = served.query("select count(*), cast(sum(net_amount) as string) from marketing.fct_orders")
     assert frame.iloc[0].tolist() == [count, Decimal(total)]
 
@@ -91,7 +91,7 @@ def test_texts_and_numbers_arrive_as_they_are(connection) -> None:
     bound = sa.select(sa.literal(AWKWARD))
     assert connection.execute(bound).scalar() == AWKWARD
     written = str(bound.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-    assert connection.exec_driver_sql(written.replace("%%", "%")).scalar() == AWKWARD
+    assert connection.exec_driver_sql(written).scalar() == AWKWARD
     amount = sa.select(sa.cast(sa.literal("1.25"), sa.Numeric(10, 2)), sa.cast(sa.literal("0.1"), sa.Float()))
     assert connection.execute(amount).one() == (Decimal("1.25"), 0.1)
     assert connection.execute(sa.select(sa.cast(sa.literal("2025-03-01"), sa.Date()))).scalar() == dt.date(2025, 3, 1)
