@@ -25,16 +25,7 @@ AGGREGATES = {"sum": "sum({})", "count": "count({})", "count_distinct": "count(d
 COLOURS = "okabe_ito"  # superset_config.py; another Superset takes its own default instead
 WHOLE = ",.0f"
 WIDTHS = {"tile": 3, "table": 12}
-HEIGHTS = {"tile": 18, "table": 50}
-# A grid of Superset is as narrow as the screen, with 12 columns. On a phone it is made twice as wide as the screen and
-# its rows break: two tiles or one chart side by side; what is wider scrolls in its row.
-ON_A_PHONE = """
-@media (max-width: 700px) {
-  .grid-container { width: calc(200vw - 32px) !important; max-width: none !important; }
-  .grid-row { flex-wrap: wrap !important; width: calc(100vw - 24px) !important; overflow-x: auto; }
-  .dashboard { overflow-x: hidden; }
-}
-"""
+HEIGHTS = {"tile": 18, "table": 50, "heatmap": 80}
 
 Files = dict[str, dict[str, Any]]
 
@@ -174,7 +165,12 @@ def parameters(chart: dict[str, Any], time: str | None, formats: dict[str, str])
             return "heatmap_v2", {
                 **common,
                 "x_axis": chart["x"],
-                "groupby": by[0],
+                # As text: the chart writes a date's milliseconds.
+                "groupby": {
+                    "label": by[0],
+                    "expressionType": "SQL",
+                    "sqlExpression": f"date_format({by[0]}, 'yyyy-MM')",
+                },
                 "metric": metrics[0],
                 "normalize_across": "heatmap",
                 "linear_color_scheme": "schemeBlues",
@@ -183,7 +179,6 @@ def parameters(chart: dict[str, Any], time: str | None, formats: dict[str, str])
                 "show_values": True,
                 "show_legend": False,
                 "y_axis_format": ".0%",
-                "time_format": "%Y-%m",
                 "row_limit": 1000,
                 "left_margin": "auto",
                 "bottom_margin": "auto",
@@ -301,7 +296,6 @@ def bundle(manifest: dict, wanted: dict[str, Any]) -> Files:
             "dashboard_title": dashboard["title"],
             "description": dashboard["description"],
             "slug": dashboard["slug"],
-            "css": ON_A_PHONE.strip(),
             "published": True,
             "uuid": identifier("dashboard", dashboard["slug"]),
             "position": position(dashboard),

@@ -30,4 +30,3 @@ TALISMAN_CONFIG = {
     },
 }
 SUPERSET_WEBSERVER_TIMEOUT = 300  # for a laptop that is busy with a build
-SESSION_COOKIE_SAMESITE = "Strict"
