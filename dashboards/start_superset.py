@@ -53,6 +53,8 @@ def contents(url: str | None, schema: str) -> dict[str, str]:
         content = yaml.safe_load(path.read_text())
         if url and "sqlalchemy_uri" in content:
             content["sqlalchemy_uri"] = url  # Superset takes a password out of it, and keeps that encrypted
+        if path.name == "metadata.yaml":
+            content["type"] = "assets"  # an import of dashboards would leave charts and datasets as they were
         if "schema" in content:
             content["schema"] = content["schema"].replace("marketing", schema, 1)
         found[str(path.relative_to(HERE / "bundle"))] = yaml.safe_dump(content)
@@ -68,7 +70,7 @@ def set_up(url: str | None, schema: str) -> None:
     with create_app().app_context():
         upgrade()
         from superset import appbuilder, security_manager
-        from superset.commands.dashboard.importers.dispatcher import ImportDashboardsCommand
+        from superset.commands.importers.v1.assets import ImportAssetsCommand
 
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
@@ -79,7 +81,7 @@ def set_up(url: str | None, schema: str) -> None:
             user = security_manager.add_user(USER, "First", "User", "admin@localhost", role, password)
             print(PASSWORD_IS + password, flush=True)
         g.user = user
-        ImportDashboardsCommand(contents(url, schema), overwrite=True).run()
+        ImportAssetsCommand(contents(url, schema)).run()
 
 
 def main() -> None:
