@@ -25,7 +25,7 @@ AGGREGATES = {"sum": "sum({})", "count": "count({})", "count_distinct": "count(d
 COLOURS = "okabe_ito"  # superset_config.py; another Superset takes its own default instead
 WHOLE = ",.0f"
 WIDTHS = {"tile": 3, "table": 12}
-HEIGHTS = {"tile": 18, "table": 50, "heatmap": 80}
+HEIGHTS = {"tile": 18, "table": 50}
 
 Files = dict[str, dict[str, Any]]
 
@@ -134,6 +134,7 @@ def parameters(chart: dict[str, Any], time: str | None, formats: dict[str, str])
                 "orientation": "horizontal" if kind == "bars" else "vertical",
                 **({"time_grain_sqla": chart["grain"]} if "grain" in chart else {}),
                 **({"x_axis_sort": metrics[0], "x_axis_sort_asc": True} if kind == "bars" and not series else {}),
+                "xAxisForceCategorical": "grain" not in chart,
                 "x_axis_time_format": "%Y-%m",
                 "tooltipTimeFormat": "%Y-%m",
                 "truncate_metric": True,
@@ -160,28 +161,6 @@ def parameters(chart: dict[str, Any], time: str | None, formats: dict[str, str])
                 "show_labels": True,
                 "show_tooltip_labels": True,
                 "show_legend": False,
-            }
-        case "heatmap":
-            return "heatmap_v2", {
-                **common,
-                "x_axis": chart["x"],
-                # As text: the chart writes a date's milliseconds.
-                "groupby": {
-                    "label": by[0],
-                    "expressionType": "SQL",
-                    "sqlExpression": f"date_format({by[0]}, 'yyyy-MM')",
-                },
-                "metric": metrics[0],
-                "normalize_across": "heatmap",
-                "linear_color_scheme": "schemeBlues",
-                "sort_x_axis": "alpha_asc",
-                "sort_y_axis": "alpha_desc",
-                "show_values": True,
-                "show_legend": False,
-                "y_axis_format": ".0%",
-                "row_limit": 1000,
-                "left_margin": "auto",
-                "bottom_margin": "auto",
             }
         case "table":
             column, direction = chart["order"]

@@ -47,10 +47,7 @@ def asked_for(parameters: dict[str, Any]) -> set[str]:
     names = {parameters[key] for key in single if key in parameters}
     for key in ("groupby", "metrics", "all_columns"):
         value = parameters.get(key, [])
-        if isinstance(value, dict):
-            names |= columns_in(value["sqlExpression"])
-        else:
-            names |= {value} if isinstance(value, str) else set(value)
+        names |= {value} if isinstance(value, str) else set(value)
     names |= {json.loads(order)[0] for order in parameters.get("order_by_cols", [])}
     for condition in parameters["adhoc_filters"]:
         names |= {condition["subject"]} if "subject" in condition else columns_in(condition["sqlExpression"])
