@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV ?= $(CURDIR)/.venv
+SUPERSET ?= $(CURDIR)/.superset
 BIN := $(VENV)/bin
 CUSTOMERS ?= 5000
 export MARKETING_HOME ?= $(CURDIR)/.warehouse
@@ -18,10 +19,10 @@ start=$$SECONDS; while sleep 10; do \
 done & ticker=$$!; trap "kill $$ticker" EXIT; $(1)
 endef
 
-.PHONY: help install build test test-all lint lint-python lint-types lint-sql lint-dbt serve serve-build quality docs bench lock clean
+.PHONY: help install build test test-all lint lint-python lint-types lint-sql lint-dbt serve serve-build dashboards dashboards-lock quality docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo "  MARKETING_HOME=$(MARKETING_HOME) holds the embedded warehouse"
 
 install: $(VENV)/.installed ## create the environment from the lock file
@@ -68,6 +69,19 @@ serve: install ## serve what is published to BI tools, read-only, on 127.0.0.1:1
 serve-build: install ## open the whole warehouse to builds through a server (see docs/engines.md) until Ctrl-C
 	@$(BIN)/python -m precision_marketing.server
 
+dashboards: $(SUPERSET)/.installed ## show the dashboards in Superset on 127.0.0.1:8088, beside a served warehouse (see docs/dashboards.md)
+	@$(SUPERSET)/bin/python dashboards/start_superset.py
+
+# Superset's packages and the project's exclude each other. Of the project its environment has the dialect alone.
+$(SUPERSET)/.installed: dashboards/requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)) and "Superset needs Python 3.11 or 3.12, $(PYTHON) is " + sys.version.split()[0] + ": make dashboards PYTHON=python3.12")'
+	@echo "Installing Superset into $(SUPERSET) (700 MB, two to five minutes, once)"
+	@$(PYTHON) -m venv $(SUPERSET)
+	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r dashboards/requirements.lock
+	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 quality: install ## write the data steward's report to target/quality/
 	@$(BIN)/python -m precision_marketing.report
 
@@ -82,6 +96,11 @@ lock: install ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-strip-extras --quiet --upgrade -o requirements.lock
+
+dashboards-lock: install ## resolve the packages of Superset anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile dashboards/requirements.in --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-strip-extras --quiet --upgrade -o dashboards/requirements.lock
 
 clean: ## remove build output and the embedded warehouse, keep the environment
 	@rm -rf target logs "$(MARKETING_HOME)"

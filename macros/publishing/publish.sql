@@ -12,9 +12,15 @@
         {%- set pairs = [] -%}
         {%- for node in nodes -%} {%- do pairs.append((node.name, run_version())) -%} {%- endfor -%}
         {%- if pairs -%} {%- do record_versions(pairs) -%} {%- endif -%}
-        {%- set views = run_query('show tables in ' ~ target.schema).columns['tableName'].values() | list -%}
+        {%- set views = {} -%}
+        {%- for row in run_query("show table extended in " ~ target.schema ~ " like '*'") -%} {%- do views.update({row['tableName']: row['information']}) -%} {%- endfor -%}
         {%- for node in nodes if node.config.meta.get('published') -%}
-            {%- do point_view(published_relation(node), version_relation(node, run_version()), published_columns(node), exists=node.alias in views, description=node.description) -%}
+            {%- set view, description = published_relation(node), node.description | trim -%}
+            {%- do point_view(view, version_relation(node, run_version()), published_columns(node), exists=node.alias in views, description=description) -%}
+            {#- A view from before its description, or before this one. `comment on` takes no views. -#}
+            {%- if node.alias in views and ('Comment: ' ~ description ~ '\n') not in views[node.alias] -%}
+                {%- do run_query('alter view ' ~ view ~ " set tblproperties ('comment' = " ~ comment_literal(description) ~ ')') -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- do drop_old_versions(built_nodes(results)) -%}
         {%- do report_unchecked(results) -%}

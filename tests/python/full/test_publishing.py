@@ -239,6 +239,23 @@ def test_changed_columns_of_a_model_that_adds_to_itself_need_a_full_refresh(ware
     assert warehouse.server.query(f"select * from {warehouse.schema}.history") == [("batch0", 1)]
 
 
+def test_a_view_that_is_there_gets_the_description_of_now(warehouse: Warehouse) -> None:
+    def comments() -> list[str]:
+        rows = warehouse.server.query(f"describe table extended {warehouse.schema}.orders")
+        return [value for name, value, _ in rows if name == "Comment"]
+
+    assert comments() == [], "there was none when the view was made"
+    changed = warehouse.home / "changed"
+    shutil.copytree(warehouse.project, changed)
+    warehouse.project = changed
+    for description in ("One row per order: it's described.", "One row per order."):
+        properties = copy.deepcopy(PROPERTIES)
+        next(entry for entry in properties["models"] if entry["name"] == "orders")["description"] = description
+        (changed / "models" / "properties.yml").write_text(yaml.safe_dump(properties))
+        warehouse.dbt("build", "--select", "orders+")
+        assert comments() == [description]
+
+
 def test_hive_lists_no_functions_of_its_own(server: harness.Server) -> None:
     """A thread without a connection to the metastore opens one; that failed, and whoever came next waited for ever."""
     for _ in range(2):

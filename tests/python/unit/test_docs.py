@@ -12,7 +12,7 @@ import pytest
 import harness
 
 PAGES = sorted([*harness.ROOT.glob("*.md"), *harness.ROOT.glob("docs/*.md"), *harness.ROOT.glob("benchmarks/*.md")])
-FOLDERS = "models|macros|seeds|src|tests|docs|expectations|benchmarks|analyses"
+FOLDERS = "models|macros|seeds|src|tests|docs|expectations|benchmarks|analyses|dashboards"
 VARIABLE = r"\b(?:MARKETING|SPARK)_[A-Z_]+\b"
 MADE_BY_A_RUN = ("benchmarks/results/",)
 
@@ -180,7 +180,11 @@ def headings(page: Path) -> set[str]:
 def environment_variables() -> set[str]:
     """The variables that the project reads."""
     names = ["profiles.yml", "Makefile", "tests/python/support/harness.py"]
-    files = [*(harness.ROOT / name for name in names), *harness.ROOT.glob("src/**/*.py")]
+    files = [
+        *(harness.ROOT / name for name in names),
+        *harness.ROOT.glob("src/**/*.py"),
+        *harness.ROOT.glob("dashboards/*.py"),
+    ]
     return {name for file in files for name in re.findall(VARIABLE, file.read_text())}
 
 
