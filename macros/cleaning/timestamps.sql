@@ -189,5 +189,5 @@
 
 {#- The instant at which that day begins there. -#}
 {% macro start_of_business_date(timestamp) -%}
-    to_utc_timestamp(cast({{ business_date(timestamp) }} as timestamp), '{{ var("business_timezone") }}')
+    to_utc_timestamp(cast({{ business_date(timestamp) }} as timestamp), {{ text_literal(var("business_timezone")) }})
 {%- endmacro %}

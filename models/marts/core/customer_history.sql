@@ -32,7 +32,7 @@ arrived as (
         coalesce(
             versions.updated_at,
             if(known.customer_id is null, versions.registered_at, null),
-            to_utc_timestamp(cast(as_of.as_of_date as timestamp), '{{ var("business_timezone") }}')
+            to_utc_timestamp(cast(as_of.as_of_date as timestamp), {{ text_literal(var("business_timezone")) }})
         ) as valid_from,
         versions.membership_level,
         versions.province,
