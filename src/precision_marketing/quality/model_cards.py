@@ -91,7 +91,7 @@ def _settings(parameters: str) -> tuple[str, list[str]]:
     """What a model was set to as text, and its features."""
     settings = json.loads(parameters)
     features = settings.pop("features", settings.pop("covariates", []))
-    parts = [f"{name} {_setting(value)}" for name, value in settings.items() if name != "rows"]
+    parts = [f"{name} {_setting(value)}" for name, value in settings.items() if name not in ("rows", "note")]
     return "; ".join(parts), list(features)
 
 
@@ -139,6 +139,8 @@ def card(name: str, prose: Mapping[str, str], tables: Mapping[str, pd.DataFrame]
         lines += [f"**{row.verdict.capitalize()}**{f' ({part})' if part else ''}: {row.reason}", ""]
     if runs.empty:
         return "\n".join([*lines, "There was nothing to learn from.", ""])
+    if not runs["is_champion"].any():
+        return "\n".join([*lines, "The training failed; the verdict says why.", ""])
     champion = runs[runs["is_champion"]].iloc[0]
     settings, features = _settings(champion.parameters)
     days = [str(day) for day in (champion.trained_from, champion.trained_until) if not pd.isna(day)]

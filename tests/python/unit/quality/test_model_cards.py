@@ -68,6 +68,11 @@ def test_a_model_that_learned_nothing_says_so() -> None:
     )
 
 
+def test_a_model_whose_training_failed_says_so() -> None:
+    failed = tables()["model_registry"].head(1).assign(is_champion=False)
+    assert "The training failed; the verdict says why." in model_cards.render(PROSE, tables(model_registry=failed))
+
+
 def test_a_model_without_prose_is_named() -> None:
     with pytest.raises(ValueError, match="models without a card in their meta: click"):
         model_cards.render({}, tables())
