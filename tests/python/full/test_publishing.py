@@ -105,7 +105,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "on-run-end": ["{{ publish(results) }}"],
     }  # fmt: skip
     harness.write_project(folder, files, **settings)
-    for name in ("materializations", "publishing", "sources", "cleaning"):
+    for name in ("materializations", "publishing", "sources", "inputs", "cleaning"):
         shutil.copytree(harness.ROOT / "macros" / name, folder / "macros" / name)
     return folder
 

@@ -60,7 +60,7 @@ def write_project(folder: Path, file_format: str = "parquet") -> Path:
         vars=settings["vars"],
         **{"on-run-end": ["{{ publish(results) }}"]},
     )  # fmt: skip
-    for name in ("materializations", "publishing", "sources", "marts", "cleaning"):
+    for name in ("materializations", "publishing", "sources", "inputs", "marts", "cleaning"):
         shutil.copytree(harness.ROOT / "macros" / name, folder / "macros" / name)
     return folder
 

@@ -24,7 +24,7 @@ USER_DN = f"uid={{user}},ou=people,{BASE}"
 ANALYSTS, STEWARDS = f"cn=analysts,ou=groups,{BASE}", f"cn=stewards,ou=groups,{BASE}"
 # Names that would be another's, or in another's group, if they were put unescaped into a DN or a filter.
 COMMA, FILTER = "o'hara, (eva*) \\ +uid=x", "x)(memberUid=stefan"
-PASSWORDS = {name: f"the password of {name[:8]}" for name in ("anna", "stefan", "gast", COMMA, FILTER)}
+PASSWORDS = {name: f"the-password-of-{name[:8]}" for name in ("anna", "stefan", "gast", COMMA, FILTER)}
 SCHEMAS = ("core", "cosine", "nis", "inetorgperson")
 
 

@@ -37,7 +37,8 @@ def test_spark_reads_times_of_every_zone_that_passes(spark: SparkSession) -> Non
     require = macro("sources/create_missing_sources.sql", "require_known_zone", **words)
     for zone in zones:
         require(zone)
-    answers = spark.sql(" union all ".join(checked)).collect()
+    some = [checked[start : start + 40] for start in range(0, len(checked), 40)]  # a plan of all is too deep for Java
+    answers = [row for queries in some for row in spark.sql(" union all ".join(queries)).collect()]
     known = [zone for zone, answer in zip(zones, answers, strict=True) if answer.is_known]
     assert len(known) > 0.98 * len(zones) and set(OFFSETS) <= set(known)
     frame = spark.createDataFrame([(zone,) for zone in known], "zone string")
