@@ -281,6 +281,11 @@ def _start_spark(parameters: Mapping[str, str]) -> SparkSession:
 
 def wait_for_end(gateway: Any) -> None:
     """End Spark's Java and wait for it: until then it has the metastore open, and the next command would be refused."""
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    if context is not None and getattr(context, "_accumulatorServer", None) is not None:
+        context._accumulatorServer.shutdown()  # which would print that Java has gone
     process = gateway.proc
     process.stdin.close()  # by which it is told
     with suppress(subprocess.TimeoutExpired):
