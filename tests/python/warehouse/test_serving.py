@@ -329,13 +329,16 @@ def test_jdbc_logs_in_over_tls(guarded: Guarded) -> None:
     store = guarded.home / "trusted.p12"
     store.write_bytes(pkcs12.serialize_java_truststore([certificate], BestAvailableEncryption(b"changeit")))
     url = f"jdbc:hive2://127.0.0.1:{guarded.port}/marketing;ssl=true;sslTrustStore={store};trustStorePassword=changeit"
+    # As in the activated environment, whose Python tells beeline where Spark is.
+    activated = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "JAVA_HOME": java_home(), "PATH": activated}
     beeline = [str(Path(sys.executable).with_name("beeline")), "--outputformat=csv2", "-u", url, "-n", "anna"]
 
     def said(password: str) -> str:
         """What beeline prints: the count, or why not."""
         ran = subprocess.run(
             [*beeline, "-p", password, "-e", "select concat('found ', count(*)) as c from dim_dates"],
-            capture_output=True, text=True, env={**os.environ, "JAVA_HOME": java_home()}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return ran.stdout + ran.stderr
 
