@@ -28,8 +28,8 @@ def test_a_slip_in_the_raw_database_makes_nothing(tmp_path: Path) -> None:
     assert "The raw database 'rwa' does not exist, but there are raw" in refused.stdout
     assert databases(home) == {"raw.db"}
     harness.run_dbt("build", "-s", "+stg_shop__stores", "--exclude-resource-type", "unit_test", home=home)
-    # The folder of dbt's log is made before anything of ours runs.
-    wrote = [path for path in home.rglob("*") if path != home / "logs"]
+    # Files: folders that Hive makes can be listed where their own folder is open, as it is here.
+    wrote = [path for path in home.rglob("*") if path.is_file()]
     assert {"dbt.log", "spark.log", "manifest.json"} <= {path.name for path in wrote}
     assert [str(path) for path in wrote if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
