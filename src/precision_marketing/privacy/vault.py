@@ -101,9 +101,7 @@ def parse_aes_key(text: str, name: str = AES_KEY) -> bytes:
 
 def key_file() -> Path:
     """Where the key file is or would be: $MARKETING_KEY_FILE, else keys.env in $MARKETING_HOME."""
-    return Path(
-        os.environ.get("MARKETING_KEY_FILE") or Path(os.environ.get("MARKETING_HOME", ".warehouse"), "keys.env")
-    )
+    return Path(os.environ.get("MARKETING_KEY_FILE") or private.home() / "keys.env")
 
 
 def settings() -> dict[str, str]:
@@ -113,7 +111,7 @@ def settings() -> dict[str, str]:
     """
     found, path = {}, key_file()
     if path.is_file():
-        if path.stat().st_mode & 0o077:
+        if path.stat().st_mode & private.OTHERS:
             raise VaultKeyError(f"{path.absolute()} is open to other users of this machine: chmod 600 it")
         lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
         found = {name.strip(): value.strip() for name, _, value in lines}

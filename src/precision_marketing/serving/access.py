@@ -6,12 +6,12 @@ import argparse
 import ipaddress
 import socket
 import ssl
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlparse
 
+from precision_marketing.project import private
 from precision_marketing.serving.directory import Directory, DirectoryUnavailable
 from precision_marketing.serving.server import HOST
 
@@ -138,7 +138,7 @@ def checked(arguments: argparse.Namespace, is_contained: bool) -> Access:
     tls, warnings = None, []
     if arguments.tls_key:
         tls = server_tls(arguments.tls_certificate, arguments.tls_key)
-        if Path(arguments.tls_key).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if Path(arguments.tls_key).stat().st_mode & private.OTHERS:
             warnings.append(f"other users can read or change {arguments.tls_key}: chmod 600 {arguments.tls_key}")
     if has_log_in and not tls:
         warnings.append("log-in without TLS: whoever reads this machine's own traffic reads passwords")

@@ -26,7 +26,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbt_spark_python import SparkUnavailable, java_home, rotate
+from dbt_spark_python import WARNINGS, SparkUnavailable, java_home, rotate
+from precision_marketing.project import private
 from precision_marketing.serving import access, login, sandbox, snapshot
 from precision_marketing.serving.relay import passing
 from precision_marketing.serving.server import HOST, free_port, profile_target
@@ -39,15 +40,7 @@ INNER_PORT = 10000
 TAKEN_OVER = ("spark.master", "spark.driver.memory", "spark.scheduler.mode", "spark.sql.shuffle.partitions",
               "spark.sql.session.timeZone", "spark.sql.codegen.hugeMethodLimit")  # fmt: skip
 # Warnings, but not of what clients ask: an error of theirs has the statement in it.
-LOGGING = """
-rootLogger.level = warn
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.target = SYSTEM_ERR
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex
-logger.statements.name = org.apache.spark.sql.hive.thriftserver
+LOGGING = f"""{WARNINGS}logger.statements.name = org.apache.spark.sql.hive.thriftserver
 logger.statements.level = off
 logger.clients.name = org.apache.hive
 logger.clients.level = off
@@ -396,7 +389,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     access.add_options(parser)
     arguments = parser.parse_args()
-    os.umask(0o077)
+    private.from_now_on()
     is_contained = sandbox.is_available()
     try:
         wanted = access.checked(arguments, is_contained)
@@ -412,7 +405,7 @@ def main() -> None:
             sys.exit(f"error: cannot listen on port {arguments.port} of {arguments.host}: {error.strerror}")
         sys.exit(f"error: port {arguments.port} on {arguments.host} is taken: choose another, or stop what has it")
     profile = profile_target("local")
-    schema, home = profile["schema"], Path(os.environ.get("MARKETING_HOME", ".warehouse")).resolve()
+    schema, home = profile["schema"], private.home().resolve()
     shown = {"analyst": [schema], "steward": [schema, f"{schema}_quality"]}
     (home / "logs").mkdir(parents=True, exist_ok=True)
     remove_leftovers(home / "served")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from dbt_spark_python import error_text, sql_literal
+from precision_marketing.project import private
 from precision_marketing.serving.server import reading
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def take(session: SparkSession, databases: list[str], folder: Path) -> list[Defi
 
 def main() -> None:
     """Entry point of ``python -m precision_marketing.serving.snapshot``."""
-    os.umask(0o077)
+    private.from_now_on()
     try:
         with reading("local") as (session, _):
             for folder, databases in zip(sys.argv[1::2], sys.argv[2::2], strict=True):

@@ -75,10 +75,7 @@ SELECTED = ("+churn_risk", "+churn_drivers", "+customer_lifetime_value", "+daily
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]:
     home = tmp_path_factory.mktemp("company")
     with harness.serving(harness.embedded_settings(home), home / "loading.log") as server:
-        server.query("create database raw")
-        for table, (columns, rows) in RAW.items():
-            selected = ", ".join(f"{value} as {name}" for name, value in columns.items())
-            server.query(f"create table raw.{table} using parquet as select {selected} from {rows}")
+        harness.create_raw_tables(server, RAW)
         for table, columns in NEW.items():
             server.query(f"create table raw.{table} ({columns}) using parquet")
         for table, rows in ROWS.items():

@@ -68,10 +68,7 @@ RAW = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]:
     home = tmp_path_factory.mktemp("shop")
     with harness.serving(harness.embedded_settings(home), home / "loading.log") as server:
-        server.query("create database raw")
-        for table, (columns, rows) in RAW.items():
-            selected = ", ".join(f"{value} as {name}" for name, value in columns.items())
-            server.query(f"create table raw.{table} using parquet as select {selected} from {rows}")
+        harness.create_raw_tables(server, RAW)
     built = harness.run_dbt("build", "--vars", f"{{business_timezone: {ZONE}}}", home=home)
     assert "ERROR=0 SKIP=0" in built.stdout and "not published" not in built.stdout, built.stdout[-4000:]
     with harness.serving(harness.embedded_settings(home), home / "server.log") as server:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,14 @@ def serving(settings: dict[str, str], log: Path) -> Iterator[Server]:
         yield ports
     finally:
         _stop(process)
+
+
+def create_raw_tables(server: Server, tables: Mapping[str, tuple[Mapping[str, str], str]]) -> None:
+    """The database ``raw`` with tables by name: an expression per column, and what they are selected from."""
+    server.query("create database raw")
+    for table, (columns, rows) in tables.items():
+        selected = ", ".join(f"{value} as {name}" for name, value in columns.items())
+        server.query(f"create table raw.{table} using parquet as select {selected} from {rows}")
 
 
 @contextmanager
